@@ -1,0 +1,162 @@
+import { EventSerializationError } from '../errors.js';
+import { Event, type EventExtras, type EventJson, type EventMetadata } from '../event.js';
+
+/*
+ * The wire form is a CloudEvents 1.0 structured-mode JSON object, so that any language can read and write it.
+ * Attribute names follow the specification: lower-case letters and digits only. `partitionkey`, `correlationid`
+ * and `causationid` are official extensions; `schemaversion`, `inlinedby`, `eventmetadata` and the metadata ids
+ * are ours.
+ */
+
+const METADATA_ATTRIBUTES = [
+  ['userId', 'userid'],
+  ['tenantId', 'tenantid'],
+  ['requestId', 'requestid'],
+  ['traceId', 'traceid'],
+] as const;
+
+/** The name and source of events repeat endlessly: their JSON is made once, within a bound. */
+const quoted = new Map<string, string>();
+function quote(text: string): string {
+  let json = quoted.get(text);
+  if (json === undefined) {
+    json = JSON.stringify(text);
+    if (quoted.size < 1000) quoted.set(text, json);
+  }
+  return json;
+}
+
+/**
+ * Writes an event as CloudEvents 1.0 JSON.
+ *
+ * @throws {EventSerializationError} when the data cannot be JSON: a cycle, a BigInt.
+ */
+export function encodeEvent(event: Event): string {
+  let data: string | undefined;
+  try {
+    data = JSON.stringify(event.data);
+  } catch (cause) {
+    throw new EventSerializationError(
+      `The data of event '${event.type}' cannot be written as JSON: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+  const { id, correlationId, causationId, key, inlinedBy } = event;
+  let json =
+    `{"specversion":"1.0","id":${JSON.stringify(id)},"source":${quote(event.source)},"type":${quote(event.type)}` +
+    `,"time":"${event.createdAt.toISOString()}","schemaversion":${event.version}`;
+  if (correlationId !== id) json += `,"correlationid":${JSON.stringify(correlationId)}`;
+  if (causationId !== undefined) json += `,"causationid":${JSON.stringify(causationId)}`;
+  if (key !== undefined) json += `,"partitionkey":${JSON.stringify(key)}`;
+  if (inlinedBy !== undefined) json += `,"inlinedby":${quote(inlinedBy)}`;
+  json += metadataAttributes(event.metadata);
+  if (data !== undefined) json += `,"datacontenttype":"application/json","data":${data}`;
+  return json + '}';
+}
+
+function metadataAttributes(metadata: EventMetadata): string {
+  let json = '';
+  for (const [field, attribute] of METADATA_ATTRIBUTES) {
+    const value = metadata[field];
+    if (value !== undefined) json += `,"${attribute}":${JSON.stringify(value)}`;
+  }
+  // Attribute values are strings, so the free-form part travels as JSON inside one.
+  if (metadata.custom !== undefined) {
+    json += `,"eventmetadata":${JSON.stringify(JSON.stringify(metadata.custom))}`;
+  }
+  return json;
+}
+
+/**
+ * Reads CloudEvents 1.0 JSON, as text or already parsed.
+ *
+ * @throws {EventSerializationError} when it is not JSON, or lacks `id`, `type` or `source`.
+ */
+export function decodeEvent(wire: string | Readonly<Record<string, unknown>>): Event {
+  const attributes = typeof wire === 'string' ? parseObject(wire) : wire;
+  const { id, type, source, time, schemaversion, data } = attributes;
+  requireText(id, 'id');
+  requireText(type, 'type');
+  requireText(source, 'source');
+  const createdAt = time === undefined ? Date.now() : Date.parse(String(time));
+  if (Number.isNaN(createdAt)) throw unreadable(`its 'time' is not a date: ${JSON.stringify(time)}`);
+  const extras: EventExtras = {
+    id,
+    key: text(attributes['partitionkey']),
+    correlationId: text(attributes['correlationid']),
+    causationId: text(attributes['causationid']),
+    inlinedBy: text(attributes['inlinedby']),
+    metadata: decodeMetadata(attributes),
+  };
+  return new Event(type, data, createdAt, source, schemaversion === undefined ? 1 : Number(schemaversion), extras);
+}
+
+/**
+ * Turns what a custom backend kept of an event back into one: an {@link Event} as it is, its `toJSON` form, or a
+ * CloudEvent.
+ *
+ * @throws {EventSerializationError} when it is none of these.
+ */
+export function reviveEvent(value: Event | EventJson | Readonly<Record<string, unknown>>): Event {
+  if (value instanceof Event) return value;
+  if (value === null || typeof value !== 'object') throw unreadable(`it is ${JSON.stringify(value)}`);
+  const json = value as unknown as Record<string, unknown>;
+  if ('specversion' in json) return decodeEvent(json);
+  const { id, type, source, createdAt, version, data, key, correlationId, causationId, metadata, inlinedBy } =
+    json as unknown as EventJson;
+  return decodeEvent({
+    id,
+    type,
+    source: source ?? 'app',
+    time: createdAt,
+    schemaversion: version,
+    data,
+    partitionkey: key,
+    correlationid: correlationId,
+    causationid: causationId,
+    inlinedby: inlinedBy,
+    ...(metadata && {
+      userid: metadata.userId,
+      tenantid: metadata.tenantId,
+      requestid: metadata.requestId,
+      traceid: metadata.traceId,
+      ...(metadata.custom && { eventmetadata: JSON.stringify(metadata.custom) }),
+    }),
+  });
+}
+
+function decodeMetadata(attributes: Readonly<Record<string, unknown>>): EventMetadata | undefined {
+  let metadata: Record<string, unknown> | undefined;
+  for (const [field, attribute] of METADATA_ATTRIBUTES) {
+    const value = attributes[attribute];
+    if (value !== undefined) (metadata ??= {})[field] = String(value);
+  }
+  const custom = attributes['eventmetadata'];
+  if (custom !== undefined) (metadata ??= {})['custom'] = parseObject(String(custom));
+  return metadata as EventMetadata | undefined;
+}
+
+function parseObject(json: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw unreadable(`it is not JSON: ${(cause as Error).message}`, cause);
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw unreadable('it is not a JSON object');
+  }
+  return value as Record<string, unknown>;
+}
+
+function requireText(value: unknown, attribute: string): asserts value is string {
+  if (typeof value !== 'string' || value === '') throw unreadable(`its '${attribute}' is missing or empty`);
+}
+
+function text(value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : String(value);
+}
+
+function unreadable(why: string, cause?: unknown): EventSerializationError {
+  return new EventSerializationError(`A message is not a readable CloudEvent: ${why}.`, { cause });
+}
