@@ -130,10 +130,10 @@ export class Event<T = unknown, N extends string = string> {
     return this.#extras.inlinedBy;
   }
 
-  /** @internal The same event, id included, with other data or version: upcasting and hydration. */
-  with<U>(data: U, version = this.#version): Event<U, N> {
+  /** @internal The same event, id included, in another form: upcast, renamed, hydrated. */
+  with<U>(data: U, version = this.#version, type: string = this.#type): Event<U> {
     const extras = { ...this.#extras, id: this.id };
-    return new Event(this.#type, data, this.#createdAtMs, this.#source, version, extras);
+    return new Event(type, data, this.#createdAtMs, this.#source, version, extras);
   }
 
   /** The event as plain JSON. `reviveEvent` reads it back. */

@@ -17,6 +17,8 @@ export interface HandlerAttempt {
   /** When the try began, in Unix milliseconds. */
   readonly at: number;
   readonly durationMs: number;
+  /** Machine on which it ran. */
+  readonly host?: string;
   readonly error: SerializedError;
 }
 

@@ -1,0 +1,52 @@
+import type { Event } from '../event.js';
+import type { EventBus } from '../event-bus.js';
+import type { EventHandler, HandlerContext } from '../handlers/handler.js';
+import { EventTimeoutError } from '../errors.js';
+
+/** The facts of one call of a handler. Its signal is put together only when somebody asks for it. */
+export class CallContext implements HandlerContext {
+  #signal: AbortSignal | undefined;
+
+  constructor(
+    readonly handlerId: string,
+    readonly bus: EventBus,
+    private readonly signals: readonly AbortSignal[],
+    readonly attempt = 1,
+    readonly redelivered = false,
+  ) {}
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= this.signals.length === 1 ? this.signals[0]! : AbortSignal.any([...this.signals]));
+  }
+}
+
+/**
+ * Gives up on a handler after a time: its signal aborts and the try counts as failed. The handler itself cannot be
+ * stopped; one that ignores the signal runs on unobserved.
+ */
+export function withTimeout(invoke: EventHandler, timeoutMs: number): EventHandler {
+  return async (event, context) => {
+    const controller = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const expired = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const error = timeoutError(event, context, timeoutMs);
+        reject(error);
+        controller.abort(error);
+      }, timeoutMs);
+    });
+    const { handlerId, bus, signal, attempt, redelivered } = context;
+    const call = new CallContext(handlerId, bus, [signal, controller.signal], attempt, redelivered);
+    try {
+      return await Promise.race([invoke(event, call), expired]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+function timeoutError(event: Event, { handlerId }: HandlerContext, timeoutMs: number): EventTimeoutError {
+  return new EventTimeoutError(
+    `Handler '${handlerId}' took longer than its timeoutMs of ${timeoutMs} for event '${event.type}' (${event.id}).`,
+  );
+}

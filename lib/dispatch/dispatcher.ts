@@ -1,0 +1,176 @@
+import {
+  HANDLED,
+  HANDLED_NOW,
+  type Delivery,
+  type DispatchOutcome,
+  type EventDispatcher,
+} from '../backends/backend.js';
+import { ALL_HANDLERS } from '../dead-letters/dead-letter.js';
+import { isThenable } from '../emit/inline.js';
+import { EventHandlerError } from '../errors.js';
+import { createEvent, type Event } from '../event.js';
+import type { EventBus } from '../event-bus.js';
+import type { HandlerContext, HandlerEntry } from '../handlers/handler.js';
+import type { HandlerRegistry } from '../handlers/handler-registry.js';
+import type { SchemaGate } from '../schema/schema-gate.js';
+import { reviveEvent } from '../wire/cloud-events.js';
+import { CallContext } from './call-context.js';
+import { runCausedBy } from './correlation.js';
+import type { ResolvedRetryPolicy } from './retry-policy.js';
+import type { HandlerFailure, Settlement } from './settlement.js';
+
+/** What the dispatcher needs of its bus. */
+export interface DispatcherHost {
+  readonly bus: EventBus;
+  readonly source: string;
+  readonly registry: HandlerRegistry;
+  readonly schemas: SchemaGate;
+  readonly defaultRetry: ResolvedRetryPolicy;
+  /** Aborts when shutdown ran out of time. */
+  readonly lifetime: AbortSignal;
+}
+
+const NO_FACTS: Delivery = Object.freeze({});
+
+/** Brings a delivery to its handlers, in order, each for itself: one that fails neither stops nor repeats another. */
+export class Dispatcher {
+  /** Deliveries whose handlers are running, or waiting for a retry inside this process. */
+  running = 0;
+  /** Calls of handlers that succeeded. */
+  handled = 0;
+
+  constructor(
+    private readonly host: DispatcherHost,
+    private readonly settlement: Settlement,
+  ) {}
+
+  readonly dispatch: EventDispatcher = (value, delivery = NO_FACTS) => {
+    this.running++;
+    let event: Event | undefined;
+    try {
+      event = reviveEvent(value);
+      const current = this.host.schemas.onConsume(event);
+      if (!(current instanceof Promise)) return this.#deliver(current, delivery);
+      return this.#deliverLater(event, current, delivery);
+    } catch (thrown) {
+      return this.#refuse(event ?? unreadable(value), delivery, thrown);
+    }
+  };
+
+  async #deliverLater(original: Event, current: Promise<Event>, delivery: Delivery): Promise<DispatchOutcome> {
+    let event: Event;
+    try {
+      event = await current;
+    } catch (thrown) {
+      return this.#refuse(original, delivery, thrown);
+    }
+    return this.#deliver(event, delivery);
+  }
+
+  #deliver(event: Event, delivery: Delivery): Promise<DispatchOutcome> {
+    return runCausedBy(event, this.#run, event, this.#select(event, delivery), delivery);
+  }
+
+  /** The handlers that this delivery is for. */
+  #select(event: Event, { handlerId, audience }: Delivery): readonly HandlerEntry[] {
+    const { all, deferred } = this.host.registry.plan(event.type);
+    if (handlerId !== undefined && handlerId !== ALL_HANDLERS) {
+      const handler = all.find(({ id }) => id === handlerId);
+      if (handler !== undefined) return [handler];
+      throw new EventHandlerError(
+        `Handler '${handlerId}' is to be retried for event '${event.type}', but this process has no handler of that id for it.`,
+      );
+    }
+    // Handlers that `emit` already ran in this service do not run again.
+    const candidates = event.inlinedBy === this.host.source ? deferred : all;
+    if (audience === undefined) return candidates;
+    return candidates.filter(({ broadcast }) => broadcast === (audience === 'broadcast'));
+  }
+
+  readonly #run = (
+    event: Event,
+    handlers: readonly HandlerEntry[],
+    delivery: Delivery,
+  ): Promise<DispatchOutcome> => {
+    const startedAt = Date.now();
+    let failures: HandlerFailure[] | undefined;
+    for (let i = 0; i < handlers.length; i++) {
+      const handler = handlers[i]!;
+      try {
+        const result = handler.invoke(event, this.#contextFor(handler, delivery));
+        if (isThenable(result)) return this.#runRest(event, handlers, delivery, i, result, startedAt, failures);
+        this.handled++;
+      } catch (thrown) {
+        (failures ??= []).push({ handler, thrown, startedAt });
+      }
+    }
+    if (failures !== undefined || delivery.deadLetterId !== undefined) {
+      return this.#conclude(event, delivery, failures ?? []);
+    }
+    this.running--;
+    this.settlement.succeeded(event);
+    return HANDLED_NOW;
+  };
+
+  async #runRest(
+    event: Event,
+    handlers: readonly HandlerEntry[],
+    delivery: Delivery,
+    index: number,
+    first: PromiseLike<unknown>,
+    startedAt: number,
+    failures: HandlerFailure[] = [],
+  ): Promise<DispatchOutcome> {
+    try {
+      await first;
+      this.handled++;
+    } catch (thrown) {
+      failures.push({ handler: handlers[index]!, thrown, startedAt });
+    }
+    for (let i = index + 1; i < handlers.length; i++) {
+      const handler = handlers[i]!;
+      const at = Date.now();
+      try {
+        await handler.invoke(event, this.#contextFor(handler, delivery));
+        this.handled++;
+      } catch (thrown) {
+        failures.push({ handler, thrown, startedAt: at });
+      }
+    }
+    if (failures.length > 0 || delivery.deadLetterId !== undefined) return this.#conclude(event, delivery, failures);
+    this.running--;
+    this.settlement.succeeded(event);
+    return HANDLED;
+  }
+
+  /** A first try with nothing special about it shares one context; everything else gets its own. */
+  #contextFor(handler: HandlerEntry, { attempt = 1, redelivered = false, signal }: Delivery): HandlerContext {
+    if (attempt === 1 && !redelivered && signal === undefined) return handler.firstTry;
+    const { bus, lifetime } = this.host;
+    const signals = signal === undefined ? [lifetime] : [lifetime, signal];
+    return new CallContext(handler.id, bus, signals, attempt, redelivered || attempt > 1);
+  }
+
+  /** The event cannot be given to any handler: unreadable, unfit for its schema, or addressed to nobody here. */
+  #refuse(event: Event, delivery: Delivery, thrown: unknown): Promise<DispatchOutcome> {
+    const handler = { id: delivery.handlerId ?? ALL_HANDLERS, retry: this.host.defaultRetry };
+    return this.#conclude(event, delivery, [{ handler, thrown, startedAt: Date.now() }]);
+  }
+
+  async #conclude(
+    event: Event,
+    delivery: Delivery,
+    failures: readonly HandlerFailure[],
+  ): Promise<DispatchOutcome> {
+    try {
+      return await this.settlement.conclude(event, delivery, failures);
+    } finally {
+      this.running--;
+    }
+  }
+}
+
+/** Stands in for a value that is not an event, so that it can be kept as a dead letter. */
+function unreadable(value: unknown): Event {
+  return createEvent('unreadable', value);
+}

@@ -1,0 +1,135 @@
+import { EventConfigurationError } from '../errors.js';
+import type { EventDefinition } from '../schema/define-event.js';
+import type { HandlerEntry } from './handler.js';
+import { assertEventName, compilePattern, isPattern } from './pattern.js';
+
+/** Names are mostly few, but an application may make them up as it goes: the cache of plans is bounded. */
+const MAX_CACHED_PLANS = 10_000;
+
+/** Everything there is to know about the handlers of one event name, worked out once. */
+export interface DispatchPlan {
+  /** In the order to run: priority, then order of registration. */
+  readonly all: readonly HandlerEntry[];
+  /** Those that `emit` runs inline. */
+  readonly inline: readonly HandlerEntry[];
+  /** Those that `emit` leaves to the backend. */
+  readonly deferred: readonly HandlerEntry[];
+  /** The event's definition, where one is known. */
+  readonly definition: EventDefinition | undefined;
+}
+
+interface PatternGroup {
+  readonly matches: (name: string) => boolean;
+  readonly entries: HandlerEntry[];
+}
+
+/** Finds the handlers of an event. */
+export class HandlerRegistry {
+  readonly #exact = new Map<string, HandlerEntry[]>();
+  readonly #patterns = new Map<string, PatternGroup>();
+  readonly #definitions = new Map<string, EventDefinition>();
+  readonly #plans = new Map<string, DispatchPlan>();
+
+  constructor(private readonly maxHandlersPerEvent: number) {}
+
+  add(entry: HandlerEntry): void {
+    const entries = this.#entriesOf(entry.pattern);
+    if (entries.length >= this.maxHandlersPerEvent) throw this.#tooMany(entry.pattern);
+    entries.push(entry);
+    this.#plans.clear();
+  }
+
+  remove(entry: HandlerEntry): void {
+    const entries = this.#entriesOf(entry.pattern);
+    const index = entries.indexOf(entry);
+    if (index >= 0) entries.splice(index, 1);
+    if (entries.length === 0) {
+      this.#exact.delete(entry.pattern);
+      this.#patterns.delete(entry.pattern);
+    }
+    this.#plans.clear();
+  }
+
+  /** @throws {EventConfigurationError} when another definition has the same name or alias. */
+  define(definition: EventDefinition): void {
+    for (const name of [definition.name, ...definition.aliases]) {
+      const known = this.#definitions.get(name);
+      if (known !== undefined && known !== definition) {
+        throw new EventConfigurationError(
+          `Event '${name}' is defined twice (version ${known.version} of '${known.name}' and version ${definition.version} of '${definition.name}'). Define it once and import it everywhere.`,
+        );
+      }
+      this.#definitions.set(name, definition);
+    }
+    this.#plans.clear();
+  }
+
+  /** @throws {EventConfigurationError} when the name is not one, or has more handlers than allowed. */
+  plan(name: string): DispatchPlan {
+    return this.#plans.get(name) ?? this.#makePlan(name);
+  }
+
+  /** Every registered handler, in no particular order. */
+  *entries(): Iterable<HandlerEntry> {
+    for (const entries of this.#exact.values()) yield* entries;
+    for (const { entries } of this.#patterns.values()) yield* entries;
+  }
+
+  /** The names and patterns that have handlers. */
+  patterns(): string[] {
+    return [...this.#exact.keys(), ...this.#patterns.keys()];
+  }
+
+  #entriesOf(pattern: string): HandlerEntry[] {
+    if (isPattern(pattern)) {
+      let group = this.#patterns.get(pattern);
+      if (group === undefined) {
+        group = { matches: compilePattern(pattern), entries: [] };
+        this.#patterns.set(pattern, group);
+      }
+      return group.entries;
+    }
+    assertEventName(pattern);
+    let entries = this.#exact.get(pattern);
+    if (entries === undefined) this.#exact.set(pattern, (entries = []));
+    return entries;
+  }
+
+  #makePlan(name: string): DispatchPlan {
+    assertEventName(name);
+    const definition = this.#definitions.get(name);
+    // An event under a former name goes to the handlers of the present one, and of patterns that match either.
+    const names = definition && definition.name !== name ? [name, definition.name] : [name];
+    const found = names.flatMap((each) => this.#exact.get(each) ?? []);
+    for (const { matches, entries } of this.#patterns.values()) {
+      if (names.some(matches)) found.push(...entries);
+    }
+    const all = firstOfEachId(found.sort(byPriority));
+    if (all.length > this.maxHandlersPerEvent) throw this.#tooMany(name);
+    const plan: DispatchPlan = {
+      all,
+      inline: all.filter((entry) => !entry.async),
+      deferred: all.filter((entry) => entry.async),
+      definition,
+    };
+    if (this.#plans.size >= MAX_CACHED_PLANS) this.#plans.clear();
+    this.#plans.set(name, plan);
+    return plan;
+  }
+
+  #tooMany(name: string): EventConfigurationError {
+    return new EventConfigurationError(
+      `Event '${name}' has more than ${this.maxHandlersPerEvent} handlers, which is most often a leak of on() without off(). If it is meant, raise 'maxHandlersPerEvent'.`,
+    );
+  }
+}
+
+function byPriority(a: HandlerEntry, b: HandlerEntry): number {
+  return b.priority - a.priority || a.order - b.order;
+}
+
+/** A handler that listens to `order.placed` and to `order.*` still runs once. */
+function firstOfEachId(entries: readonly HandlerEntry[]): HandlerEntry[] {
+  const seen = new Set<string>();
+  return entries.filter(({ id }) => !seen.has(id) && seen.add(id));
+}

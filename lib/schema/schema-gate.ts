@@ -1,0 +1,30 @@
+import type { Event } from '../event.js';
+import type { HandlerRegistry } from '../handlers/handler-registry.js';
+import type { EventDefinition } from './define-event.js';
+import { toCurrent, validateData } from './validate.js';
+
+/** Lets only data through that fits its definition: on emit what callers pass, on arrival what brokers bring. */
+export class SchemaGate {
+  /** Events whose data this process has checked; a schema need not accept its own output a second time. */
+  readonly #checked = new WeakSet<Event>();
+
+  constructor(private readonly registry: HandlerRegistry) {}
+
+  /** The data to send. @throws {EventValidationError} */
+  onEmit(definition: EventDefinition | undefined, data: unknown): unknown {
+    if (definition?.schema === undefined) return data;
+    return validateData(definition.name, definition.schema, data);
+  }
+
+  /** Remembers that an event was made from checked data. */
+  markChecked(event: Event): void {
+    this.#checked.add(event);
+  }
+
+  /** @throws {EventValidationError} @throws {UnrecoverableError} when the event is newer than its definition. */
+  onConsume(event: Event): Event | Promise<Event> {
+    const { definition } = this.registry.plan(event.type);
+    if (definition === undefined || this.#checked.has(event)) return event;
+    return toCurrent(event, definition);
+  }
+}
