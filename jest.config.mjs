@@ -49,6 +49,8 @@ export default {
       globals: { NEST_MAJOR: 11 },
     },
   ],
+  globalSetup: '<rootDir>/test/support/services/provide.ts',
+  reporters: ['default', '<rootDir>/test/support/closing-reporter.mjs'],
   testTimeout: 20_000,
   maxWorkers: 2,
 };

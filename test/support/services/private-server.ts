@@ -32,7 +32,7 @@ export interface ServerDefinition {
   /** The command line, without the program. */
   readonly args: readonly string[];
   /** Whether it answers as a server does that is ready for work. */
-  ready(): Promise<boolean>;
+  readonly ready: () => Promise<boolean>;
 }
 
 /** Starts a server of our own and waits until it is ready. */

@@ -28,7 +28,7 @@ describeWithOwnRedis('a private Redis', () => {
     const before = server.pid;
     await server.kill9();
     expect(server.pid).toBeUndefined();
-    await expect(withClient((client) => client.ping())).rejects.toThrow();
+    await expect(withClient((client) => client.ping())).rejects.toThrow('max retries');
     await server.restart();
     expect(server.pid).not.toBe(before);
     expect(await withClient((client) => client.get('kept'))).toBe('yes');

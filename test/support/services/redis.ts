@@ -2,17 +2,11 @@ import { connect } from 'node:net';
 import { describe } from '@jest/globals';
 import { freePort } from '../free-port.js';
 import { waitFor } from '../wait-for.js';
-import { find, howToGet, type Service } from './find.js';
 import { DockerHost, type Host, ProcessHost } from './host.js';
 import { startPrivateServer, type TestServer } from './private-server.js';
+import { find, howToGet, services } from './provide.js';
 
-export const redis: Service = {
-  name: 'Redis',
-  urlVariable: 'REDIS_URL',
-  binary: 'redis-server',
-  image: 'redis:7',
-  packages: ['redis-server'],
-};
+const { redis } = services;
 
 export interface RedisOptions {
   /** Default: a free one. */
@@ -62,16 +56,24 @@ async function startOwnRedis(options: RedisOptions): Promise<TestServer> {
     url: `redis://127.0.0.1:${port}`,
     port,
     host,
-    args: [
-      ...['--bind', '127.0.0.1', '--port', String(port), '--dir', host.dir, '--save', ''],
-      ...['--appendonly', 'yes', '--appendfsync', appendfsync, ...args],
-    ],
+    args: serverArguments({
+      port,
+      dir: host.dir,
+      bind: '127.0.0.1',
+      save: '',
+      appendonly: 'yes',
+      appendfsync,
+    }).concat(args),
     // The process id tells it from another server on this port, whose answer would hide that ours cannot start.
     ready: async () => {
       const reply = await command(port, 'PING\r\nINFO server');
       return reply.startsWith('+PONG') && reply.includes(`process_id:${host.innerPid}\r\n`);
     },
   });
+}
+
+function serverArguments(settings: Record<string, string | number>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
 function hostFor(dir: string | undefined): Host {
