@@ -119,6 +119,11 @@ export interface BackendHost {
   hasBroadcastHandlers(): boolean;
   /** Reports trouble that no caller waits for: a lost connection, an unreadable message. */
   report(error: Error): void;
+  /**
+   * Keeps an event that no handler was given, as a dead letter for all of them, in whichever store is in force.
+   * Resolves when it is written.
+   */
+  deadLetter(event: Event, error: Error): Promise<void>;
 }
 
 export interface DrainRequest {

@@ -1,0 +1,28 @@
+import { after } from '../../timer.js';
+
+/** Holds items back for a time each. */
+export class Timers<T> {
+  readonly #held = new Set<{ item: T; cancel: () => void }>();
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Hands `item` to `due` after `ms` milliseconds. */
+  add(item: T, ms: number, due: (item: T) => void): void {
+    const run = () => {
+      this.#held.delete(entry);
+      due(item);
+    };
+    const entry = { item, cancel: after(ms, run) };
+    this.#held.add(entry);
+  }
+
+  /** Calls all off and returns what they held. */
+  clear(): T[] {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const { cancel } of held) cancel();
+    return held.map(({ item }) => item);
+  }
+}
