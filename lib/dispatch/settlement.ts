@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   HANDLED,
   type Delivery,
@@ -10,6 +9,7 @@ import { deadLetterId, type DeadLetter, type DeadLetterStore } from '../dead-let
 import type { EventErrorNotice } from '../error-stream.js';
 import type { Event } from '../event.js';
 import type { HandlerEntry } from '../handlers/handler.js';
+import { after } from '../timer.js';
 import { failedAttempt, nextDelayMs, toError } from './failure.js';
 
 /** One handler's failed try, as it was caught. */
@@ -134,12 +134,17 @@ export class Settlement {
     }
   }
 
-  async #sleep(ms: number): Promise<void> {
-    try {
-      await sleep(ms, undefined, { signal: this.host.lifetime });
-    } catch {
-      await neverAcknowledged();
-    }
+  /** Waits; never comes back once shutdown ran out of time. */
+  #sleep(ms: number): Promise<void> {
+    const { lifetime } = this.host;
+    if (lifetime.aborted) return neverAcknowledged();
+    return new Promise<void>((resolve) => {
+      const cancel = after(ms, () => {
+        lifetime.removeEventListener('abort', cancel);
+        resolve();
+      });
+      lifetime.addEventListener('abort', cancel, { once: true });
+    });
   }
 }
 

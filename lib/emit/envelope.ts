@@ -10,7 +10,7 @@ export function nameOf(key: EventKey): string {
   if (typeof key === 'string') return key;
   if (isEventDefinition(key)) return key.name;
   if (typeof key === 'function') return typeof key.type === 'string' ? key.type : key.name;
-  return key; // whatever it is, the registry refuses it with an error that shows it
+  return key as never; // whatever it is, the registry refuses it with an error that shows it
 }
 
 /** Puts envelopes around payloads. */
@@ -21,10 +21,16 @@ export class Envelopes {
   ) {}
 
   /** @throws {EventConfigurationError} naming the option that cannot be used. */
-  make(name: string, data: unknown, definition: EventDefinition | undefined, options?: EmitOptions): Event {
+  make(
+    name: string,
+    data: unknown,
+    definition: EventDefinition | undefined,
+    options: EmitOptions | undefined,
+    inlinedBy?: string,
+  ): Event {
     const cause = this.correlate ? causeOf() : undefined;
     const version = definition === undefined ? 1 : definition.version;
-    if (options === undefined && cause === undefined) {
+    if (options === undefined && cause === undefined && inlinedBy === undefined) {
       return new Event(name, data, Date.now(), this.source, version);
     }
     if (options !== undefined) assertOptions(name, options);
@@ -34,6 +40,7 @@ export class Envelopes {
       correlationId: options?.correlationId ?? cause?.correlationId,
       causationId: options?.causationId ?? cause?.id,
       metadata: options?.metadata ?? cause?.metadata,
+      inlinedBy,
     };
     return new Event(name, data, Date.now(), options?.source ?? this.source, options?.version ?? version, extras);
   }

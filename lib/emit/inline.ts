@@ -4,32 +4,52 @@ import type { HandlerEntry } from '../handlers/handler.js';
 /** What an inline run returns when nothing had to be waited for: shared, so that it costs no promise. */
 export const DONE: Promise<void> = Promise.resolve();
 
+/** Told of a failure before it goes to the caller. */
+export type InlineFailure = (event: Event, handler: HandlerEntry, thrown: unknown) => void;
+
 /**
  * Runs handlers one after the other. The first failure stops the rest.
  *
- * @returns `undefined` when every handler was synchronous; otherwise a promise of the end.
+ * @returns {@link DONE} when every handler was synchronous; otherwise a promise of the end.
  * @throws what a synchronous handler throws.
  */
-export function runInline(event: Event, handlers: readonly HandlerEntry[]): Promise<void> | undefined {
+export function runInline(
+  event: Event,
+  handlers: readonly HandlerEntry[],
+  onFailure: InlineFailure,
+): Promise<void> {
   for (let i = 0; i < handlers.length; i++) {
     const handler = handlers[i]!;
-    const result = handler.invoke(event, handler.firstTry);
-    if (isThenable(result)) return finishInline(event, handlers, i, result);
+    let result: unknown;
+    try {
+      result = handler.invoke(event, handler.firstTry);
+    } catch (thrown) {
+      onFailure(event, handler, thrown);
+      throw thrown;
+    }
+    if (isThenable(result)) return finishInline(event, handlers, i, result, onFailure);
   }
-  return undefined;
+  return DONE;
 }
 
 async function finishInline(
   event: Event,
   handlers: readonly HandlerEntry[],
   running: number,
-  result: PromiseLike<unknown>,
+  first: PromiseLike<unknown>,
+  onFailure: InlineFailure,
 ): Promise<void> {
-  await result;
-  for (let i = running + 1; i < handlers.length; i++) {
-    const handler = handlers[i]!;
-    const next = handler.invoke(event, handler.firstTry);
-    if (isThenable(next)) await next;
+  let i = running;
+  try {
+    await first;
+    for (i = running + 1; i < handlers.length; i++) {
+      const handler = handlers[i]!;
+      const result = handler.invoke(event, handler.firstTry);
+      if (isThenable(result)) await result;
+    }
+  } catch (thrown) {
+    onFailure(event, handlers[i]!, thrown);
+    throw thrown;
   }
 }
 

@@ -32,7 +32,9 @@ export class HandlerRegistry {
 
   constructor(private readonly maxHandlersPerEvent: number) {}
 
+  /** @throws {EventConfigurationError} when another handler has the id, or the event has too many handlers. */
   add(entry: HandlerEntry): void {
+    this.#assertOwnId(entry);
     const entries = this.#entriesOf(entry.pattern);
     if (entries.length >= this.maxHandlersPerEvent) throw this.#tooMany(entry.pattern);
     entries.push(entry);
@@ -115,6 +117,15 @@ export class HandlerRegistry {
     if (this.#plans.size >= MAX_CACHED_PLANS) this.#plans.clear();
     this.#plans.set(name, plan);
     return plan;
+  }
+
+  #assertOwnId({ id, owner, label }: HandlerEntry): void {
+    for (const other of this.entries()) {
+      if (other.id !== id || other.owner === owner) continue;
+      throw new EventConfigurationError(
+        `Handlers ${other.label} and ${label} both have the id '${id}'. Retries and dead letters are addressed by it: give one of them another 'id'.`,
+      );
+    }
   }
 
   #tooMany(name: string): EventConfigurationError {

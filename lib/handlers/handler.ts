@@ -25,8 +25,12 @@ export type EventHandler<E extends Event = Event> = (event: E, context: HandlerC
 /** A registered handler, complete with everything a delivery needs. */
 export interface HandlerEntry {
   readonly id: string;
-  /** Names and patterns it listens to. */
+  /** The name or pattern it listens to. */
   readonly pattern: string;
+  /** Identity of the method or function behind it. Entries of one id must share it. */
+  readonly owner: unknown;
+  /** How errors name it. */
+  readonly label: string;
   readonly priority: number;
   /** Place in module and declaration order: breaks ties of priority. */
   readonly order: number;

@@ -17,14 +17,17 @@ export class SchemaGate {
   }
 
   /** Remembers that an event was made from checked data. */
-  markChecked(event: Event): void {
+  mark(event: Event): Event {
     this.#checked.add(event);
+    return event;
   }
 
   /** @throws {EventValidationError} @throws {UnrecoverableError} when the event is newer than its definition. */
   onConsume(event: Event): Event | Promise<Event> {
     const { definition } = this.registry.plan(event.type);
     if (definition === undefined || this.#checked.has(event)) return event;
-    return toCurrent(event, definition);
+    const current = toCurrent(event, definition);
+    if (current instanceof Promise) return current.then((checked) => this.mark(checked));
+    return this.mark(current);
   }
 }

@@ -1,0 +1,76 @@
+import { CallContext, withTimeout } from '../dispatch/call-context.js';
+import { compose, type EventMiddleware } from '../dispatch/middleware.js';
+import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from '../dispatch/retry-policy.js';
+import { EventConfigurationError } from '../errors.js';
+import type { EventBus } from '../event-bus.js';
+import type { EventHandler, HandlerEntry } from './handler.js';
+
+/** Options of one handler, of `@OnEvent` and of `bus.on()` alike. */
+export interface HandlerOptions {
+  /**
+   * Identifies the handler in retries and dead letters. Default `Class.method`. Give one where a backend is durable:
+   * a renamed method would otherwise no longer be found by what waits for it.
+   */
+  readonly id?: string;
+  /** Higher runs first; equal ones run in order of module and declaration. Default 0. */
+  readonly priority?: number;
+  /** A number of retries, a policy, or `false` for none. Default: the module's `retry`. */
+  readonly retry?: number | RetryPolicy | false;
+  /** `emit` leaves this handler to the backend instead of running it inline. Default false. */
+  readonly async?: boolean;
+  /** Longest time one try may take, in milliseconds. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** Run in every process of the service, not in one of them. Default false. */
+  readonly broadcast?: boolean;
+}
+
+/** A handler to be: what to call, and who it is. */
+export interface HandlerSpec {
+  readonly id: string;
+  readonly pattern: string;
+  /** Identity of the method or function behind it: several patterns of one method share it. */
+  readonly owner: unknown;
+  /** How errors name it. */
+  readonly label: string;
+  readonly call: EventHandler;
+  readonly options: HandlerOptions;
+}
+
+/** Completes handlers once, at registration, so that a delivery only has to call them. */
+export class HandlerFactory {
+  #order = 0;
+
+  constructor(
+    private readonly bus: EventBus,
+    private readonly middleware: readonly EventMiddleware[],
+    private readonly defaultRetry: ResolvedRetryPolicy,
+    private readonly lifetime: AbortSignal,
+  ) {}
+
+  /** @throws {EventConfigurationError} naming the handler and the option that cannot be used. */
+  make({ id, pattern, owner, label, call, options }: HandlerSpec): HandlerEntry {
+    const { priority = 0, retry, async = false, timeoutMs, broadcast = false } = options;
+    if (!Number.isFinite(priority)) {
+      throw new EventConfigurationError(`Handler ${label} has priority ${String(priority)}, but it must be a number.`);
+    }
+    if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
+      throw new EventConfigurationError(
+        `Handler ${label} has timeoutMs = ${String(timeoutMs)}, but it must be a number of milliseconds above 0.`,
+      );
+    }
+    const timed = timeoutMs === undefined ? call : withTimeout(call, timeoutMs);
+    return {
+      id,
+      pattern,
+      owner,
+      label,
+      priority,
+      order: this.#order++,
+      async,
+      broadcast,
+      retry: resolveRetryPolicy(retry, this.defaultRetry, `Handler ${label}`),
+      invoke: this.middleware.length === 0 ? timed : compose(this.middleware, timed),
+      firstTry: new CallContext(id, this.bus, [this.lifetime]),
+    };
+  }
+}

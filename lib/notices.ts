@@ -1,0 +1,45 @@
+import { Logger } from '@nestjs/common';
+import { ErrorStream, type EventErrorNotice } from './error-stream.js';
+
+/** Tells everybody who wants to know: the log, `bus.errors` and the `onError` option. */
+export class Notices {
+  readonly stream: ErrorStream;
+  readonly #logger: Logger;
+
+  constructor(
+    busName: string | undefined,
+    bufferSize: number,
+    private readonly onError?: (notice: EventErrorNotice) => void,
+  ) {
+    this.#logger = new Logger(busName === undefined ? 'EventBus' : `EventBus(${busName})`);
+    this.stream = new ErrorStream(bufferSize);
+  }
+
+  readonly notify = (notice: EventErrorNotice): void => {
+    // The caller of an inline handler has the error itself; a second copy in the log would only confuse.
+    if (notice.action !== 'rejected') this.#log(notice);
+    this.stream.notify(notice);
+    try {
+      this.onError?.(notice);
+    } catch (error) {
+      this.#logger.error(`The onError option threw: ${(error as Error).message}`, (error as Error).stack);
+    }
+  };
+
+  report(error: Error): void {
+    this.notify({ error, action: 'reported', at: new Date() });
+  }
+
+  warn(message: string): void {
+    this.#logger.warn(message);
+  }
+
+  #log({ error, event, handlerId, attempt, action, delayMs }: EventErrorNotice): void {
+    const subject = event === undefined ? '' : ` event '${event.type}' (${event.id})`;
+    const who = handlerId === undefined ? '' : ` handler '${handlerId}', attempt ${attempt}:`;
+    const next = action === 'retry' ? `retry in ${delayMs} ms` : action;
+    const line = `${next}:${subject}${who} ${error.message}`;
+    if (action === 'retry' || action === 'released') this.#logger.warn(line);
+    else this.#logger.error(line, error.stack);
+  }
+}
