@@ -1,0 +1,77 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { Claim } from './claim.js';
+import type { RedisConnection } from './connection.js';
+import type { Leases, Member } from './leases.js';
+import { ACK } from './scripts.js';
+
+/** What Lua can pass to one command. */
+const MAX_IDS_PER_CALL = 1000;
+const RETRY_MS = 200;
+
+/** Acknowledges what was handled: one call at a time, with all that has gathered since the last one. */
+export class Acks {
+  #claims: Claim[] = [];
+  #flushing: Promise<void> | undefined;
+  readonly #stop = new AbortController();
+  /** Acknowledgements that came too late, because the lease was lost. */
+  stale = 0;
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly stream: string,
+    private readonly member: Member,
+    private readonly leases: Leases,
+    private readonly report: (error: Error) => void,
+  ) {}
+
+  add(claim: Claim): void {
+    this.#claims.push(claim);
+    this.#flushing ??= this.#flush();
+  }
+
+  /** Resolves when all is acknowledged, or {@link stop} was called. */
+  async flushed(): Promise<void> {
+    await this.#flushing;
+  }
+
+  /** Gives up what cannot be acknowledged now; it will be delivered again. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #flush(): Promise<void> {
+    const { signal } = this.#stop;
+    await setImmediate();
+    while (this.#claims.length > 0 && !signal.aborted) {
+      const claims = this.#claims.splice(0, MAX_IDS_PER_CALL);
+      try {
+        await this.#acknowledge(claims);
+      } catch (error) {
+        // Without its group, as after FLUSHALL, there is nothing left to acknowledge.
+        if ((error as Error).message.includes('NOGROUP')) this.#forget(claims);
+        else {
+          this.#claims.unshift(...claims);
+          if (!signal.aborted) this.report(error as Error);
+          await setTimeout(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        }
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  async #acknowledge(claims: readonly Claim[]): Promise<void> {
+    let deadline = Infinity;
+    const args: (string | number)[] = [this.member.group, this.member.consumer, 0];
+    for (const claim of claims) {
+      if (claim.deadline < deadline) deadline = claim.deadline;
+      args.push(claim.id);
+    }
+    args[2] = deadline;
+    this.stale += (await this.connection.run(ACK, [this.stream], args)) as number;
+    this.#forget(claims);
+  }
+
+  #forget(claims: readonly Claim[]): void {
+    for (const claim of claims) this.leases.release(claim);
+  }
+}

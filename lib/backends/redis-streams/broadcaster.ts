@@ -1,0 +1,125 @@
+import { setTimeout } from 'node:timers/promises';
+import { after } from '../../timer.js';
+import { ALL_HANDLERS, type DeadLetterStore } from '../../dead-letters/dead-letter.js';
+import type { Delivery, EventDispatcher } from '../backend.js';
+import type { Event } from '../../event.js';
+import { readMessage, type Fields } from './codec.js';
+import type { RedisConnection } from './connection.js';
+import { LAST_ID } from './scripts.js';
+import type { BlockingReader } from './reader.js';
+
+const COUNT = 100;
+const RETRY_MS = 200;
+
+/**
+ * Gives every event from now on to the broadcast handlers of this process. Nothing about them is stored: what a
+ * process misses while it is down stays missed, and retries are timers.
+ */
+export class Broadcaster {
+  #cursor = '0-0';
+  #stopping = false;
+  #loop: Promise<void> = Promise.resolve();
+  #onIdle: (() => void) | undefined;
+  readonly #running = new Set<Promise<void>>();
+  readonly #retries = new Set<() => void>();
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly stream: string,
+    private readonly reader: BlockingReader,
+    private readonly dispatch: EventDispatcher,
+    private readonly deadLetters: DeadLetterStore,
+    private readonly concurrency: number,
+    private readonly report: (error: Error) => void,
+  ) {}
+
+  /** Deliveries that run or wait for a retry. */
+  get busy(): number {
+    return this.#running.size + this.#retries.size;
+  }
+
+  /** Starts behind the newest event. */
+  async start(): Promise<void> {
+    this.#cursor = (await this.connection.run(LAST_ID, [this.stream], [])) as string;
+    this.#loop = this.#readUntilStopped();
+  }
+
+  /** Stops reading and forgets retries; resolves when the read has ended. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#onIdle?.();
+    for (const cancel of this.#retries) cancel();
+    this.#retries.clear();
+    await this.reader.interrupt();
+    await this.#loop;
+    this.reader.close();
+  }
+
+  /** Resolves when no handler runs. */
+  async finished(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #readUntilStopped(): Promise<void> {
+    while (!this.#stopping) {
+      if (this.#running.size >= this.concurrency) {
+        await new Promise<void>((resolve) => (this.#onIdle = resolve));
+        continue;
+      }
+      try {
+        const batches = await this.reader.read('xread', ['COUNT', COUNT], [this.stream, this.#cursor]);
+        for (const [, entries] of batches) await this.#deliverAll(entries);
+      } catch (error) {
+        if (this.#stopping) return;
+        this.report(error as Error);
+        await setTimeout(RETRY_MS);
+      }
+    }
+  }
+
+  async #deliverAll(entries: readonly (readonly [id: string, fields: Fields])[]): Promise<void> {
+    for (const [id, fields] of entries) {
+      while (this.#running.size >= this.concurrency && !this.#stopping) {
+        await new Promise<void>((resolve) => (this.#onIdle = resolve));
+      }
+      if (this.#stopping) return;
+      this.#cursor = id;
+      const event = this.#read(fields);
+      if (event) this.#run(event, { audience: 'broadcast' });
+    }
+  }
+
+  /** An unreadable entry becomes a dead letter of the group, which reads it as well. */
+  #read(fields: Fields): Event | undefined {
+    try {
+      return readMessage(fields).event;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #run(event: Event, delivery: Delivery): void {
+    const running = this.#deliver(event, delivery)
+      .catch(this.report)
+      .finally(() => {
+        this.#running.delete(running);
+        this.#onIdle?.();
+      });
+    this.#running.add(running);
+  }
+
+  async #deliver(event: Event, delivery: Delivery): Promise<void> {
+    const { retries, deadLetters, resolved } = await this.dispatch(event, delivery);
+    for (const { handlerId, attempt, attempts, delayMs } of retries) {
+      if (this.#stopping) break;
+      const cancel = after(delayMs, () => {
+        this.#retries.delete(cancel);
+        const everyone = handlerId === ALL_HANDLERS;
+        this.#run(event, { audience: 'broadcast', attempt, attempts, ...(!everyone && { handlerId }) });
+      });
+      this.#retries.add(cancel);
+    }
+    if (deadLetters.length > 0) await this.deadLetters.add(deadLetters);
+    for (const id of resolved) await this.deadLetters.transition(id, 'retrying', 'resolved');
+  }
+}

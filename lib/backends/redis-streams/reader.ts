@@ -1,0 +1,94 @@
+import type { RedisClient, RedisConnection } from './connection.js';
+import type { Fields } from './codec.js';
+
+/** How long Redis may hold a read that finds nothing. A short one costs little and lets a stop come quickly. */
+const MAX_BLOCK_MS = 1000;
+/** A reply that is this late will not come: the connection is half-open. */
+const GRACE_MS = 4000;
+
+/** Name of a stream, and what was read from it. */
+export type StreamBatch = readonly [
+  stream: string,
+  entries: readonly (readonly [id: string, fields: Fields])[],
+];
+
+/** One connection that blocks in reads. Any failure closes it; the next read opens a new one. */
+export class BlockingReader {
+  readonly blockMs: number;
+  #client: RedisClient | undefined;
+  #clientId: string | undefined;
+  #reading: Promise<unknown> | undefined;
+
+  /** @param longestBlockMs Upper limit for `BLOCK`. */
+  constructor(
+    private readonly connection: RedisConnection,
+    longestBlockMs = MAX_BLOCK_MS,
+  ) {
+    this.blockMs = Math.min(MAX_BLOCK_MS, longestBlockMs);
+  }
+
+  /**
+   * Reads once.
+   *
+   * @param before Arguments up to and including COUNT.
+   * @param streams Keys, then a place to read from for each.
+   * @returns Nothing when there was nothing to read in time.
+   */
+  async read(
+    command: 'xread' | 'xreadgroup',
+    before: readonly (string | number)[],
+    streams: readonly string[],
+  ): Promise<readonly StreamBatch[]> {
+    const client = (this.#client ??= await this.#open());
+    let watchdog: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`Redis did not answer a read within ${this.blockMs + GRACE_MS} ms.`);
+      watchdog = setTimeout(() => reject(error), this.blockMs + GRACE_MS);
+    });
+    try {
+      const reply = client.call(command, ...before, 'BLOCK', this.blockMs, 'STREAMS', ...streams);
+      this.#reading = Promise.race([reply, late]);
+      return ((await this.#reading) as StreamBatch[] | null) ?? [];
+    } catch (error) {
+      this.close();
+      throw error;
+    } finally {
+      clearTimeout(watchdog);
+      this.#reading = undefined;
+    }
+  }
+
+  /** Makes a read that waits return now, with what it has. */
+  async interrupt(): Promise<void> {
+    const reading = this.#reading;
+    const commands = this.connection.usable;
+    if (!reading) return;
+    // Without the right to do this, or in a cluster, the read ends by itself a little later.
+    if (this.#clientId && commands)
+      await commands.call('client', 'unblock', this.#clientId).catch(() => undefined);
+  }
+
+  close(): void {
+    if (this.#client) this.connection.closeReader(this.#client);
+    this.#client = undefined;
+    this.#clientId = undefined;
+  }
+
+  async #open(): Promise<RedisClient> {
+    const client = await this.connection.openReader();
+    try {
+      if (!client.isCluster)
+        this.#clientId = (await client.call('client', 'id').catch(refusedCommand))?.toString();
+    } catch (error) {
+      this.connection.closeReader(client);
+      throw error;
+    }
+    return client;
+  }
+}
+
+/** A user without the right to a command can live without it; a lost connection is another matter. */
+function refusedCommand(error: Error): undefined {
+  if (/NOPERM|unknown command/i.test(error.message)) return;
+  throw error;
+}

@@ -1,0 +1,78 @@
+import { Claim } from './claim.js';
+import type { Fields } from './codec.js';
+import type { RedisConnection } from './connection.js';
+import type { Leases, Member } from './leases.js';
+import { CLAIM, OVERDUE, REMOVE_CONSUMERS } from './scripts.js';
+import type { ServerClock } from './server-clock.js';
+
+const PAGE = 100;
+/** Entries claimed per call, because each brings its event along. */
+const CLAIM_BATCH = 20;
+/** A consumer without work that was silent for this long is forgotten; if it still lives it is simply made anew. */
+const SILENT_CONSUMER_MS = 60_000;
+
+type PendingRow = readonly [id: string, consumer: string, idleMs: number, deliveries: number];
+type ClaimReply = readonly [
+  now: number,
+  lost: number,
+  entries: readonly (readonly [id: string, fields: Fields])[],
+];
+
+/** Takes over what dead consumers left behind, wherever in the list it is. */
+export class Reclaimer {
+  /** Entries that were deleted from the stream before anybody handled them. */
+  lost = 0;
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly streams: readonly string[],
+    private readonly member: Member,
+    private readonly clock: ServerClock,
+    private readonly leases: Leases,
+    private readonly leaseMs: number,
+    /** How many entries may be taken over now. */
+    private readonly budget: () => number,
+    private readonly accept: (claims: readonly Claim[]) => void,
+  ) {}
+
+  /** Goes through every entry whose lease is over. Resolves with whether some were left for want of room. */
+  async sweep(): Promise<boolean> {
+    let left = this.budget();
+    for (const stream of this.streams) {
+      for await (const page of this.#overdue(stream)) {
+        while (page.length > 0) {
+          if (left <= 0) return true;
+          const claims = await this.#claim(stream, page.splice(0, Math.min(CLAIM_BATCH, left)));
+          left -= claims.length;
+          this.accept(claims);
+        }
+      }
+      await this.connection.run(REMOVE_CONSUMERS, [stream], [this.member.group, SILENT_CONSUMER_MS]);
+    }
+    return false;
+  }
+
+  /** Pages of entries whose lease is over, without our own: what runs here is never taken from ourselves. */
+  async *#overdue(stream: string): AsyncGenerator<PendingRow[]> {
+    let start = '-';
+    for (;;) {
+      const args = [this.member.group, this.leaseMs, start, PAGE];
+      const rows = (await this.connection.run(OVERDUE, [stream], args)) as PendingRow[];
+      yield rows.filter(([id]) => !this.leases.has(stream, id));
+      if (rows.length < PAGE) return;
+      start = `(${rows.at(-1)![0]}`;
+    }
+  }
+
+  async #claim(stream: string, rows: readonly PendingRow[]): Promise<Claim[]> {
+    const { group, consumer } = this.member;
+    const deliveries = new Map(rows.map(([id, , , times]) => [id, times + 1]));
+    const args = [group, consumer, this.leaseMs, ...deliveries.keys()];
+    const [now, lost, entries] = (await this.connection.run(CLAIM, [stream], args)) as ClaimReply;
+    this.clock.observe(now);
+    this.lost += lost;
+    return entries.map(
+      ([id, fields]) => new Claim(stream, id, fields, now + this.leaseMs, deliveries.get(id)!),
+    );
+  }
+}

@@ -1,0 +1,75 @@
+import type { HandlerRetry } from '../backend.js';
+import { ALL_HANDLERS, deadLetterId, type DeadLetter } from '../../dead-letters/dead-letter.js';
+import { EventHandlerError } from '../../errors.js';
+import { createEvent } from '../../event.js';
+import { encodeEvent } from '../../wire/cloud-events.js';
+import type { Claim } from './claim.js';
+import { pairs, readEnvelope, type Envelope, type Message } from './codec.js';
+import type { Settler } from './settler.js';
+
+/** Type of the event that stands in for an entry that is not one. */
+const UNREADABLE = 'unreadable';
+const NO_RETRIES: readonly HandlerRetry[] = [];
+
+/** Makes dead letters of entries that must not reach a handler. */
+export class Rejects {
+  constructor(
+    private readonly settler: Settler,
+    private readonly maxDeliveries: number,
+    private readonly report: (error: Error) => void,
+  ) {}
+
+  /** Keeps the fields of an entry that is not an event, so that an operator can see them. */
+  unreadable(claim: Claim, error: Error): void {
+    this.report(error);
+    const fields = Object.fromEntries(pairs(claim.fields));
+    const event = createEvent(UNREADABLE, fields, { id: `${claim.stream}:${claim.id}` });
+    const raw = JSON.stringify(fields);
+    const { deadLetterId: id } = envelopeOrNothing(fields['delivery']);
+    this.#bury(claim, { event, wire: encodeEvent(event), envelope: { deadLetterId: id } }, error, raw);
+  }
+
+  /** Whether the entry was taken up too often without an end: it probably kills the process that handles it. */
+  crashLooping(claim: Claim, message: Message): boolean {
+    if (claim.deliveries <= this.maxDeliveries) return false;
+    const { type } = message.event;
+    const error = new EventHandlerError(
+      `Event '${type}' was taken up ${claim.deliveries - 1} times and never finished, which is the limit ` +
+        `(maxDeliveries is ${this.maxDeliveries}): its handler crashes the process, or stops it for longer than the lease.`,
+    );
+    this.report(error);
+    this.#bury(claim, message, error);
+    return true;
+  }
+
+  #bury(claim: Claim, { event, wire, envelope }: Message, error: Error, raw?: string): void {
+    const handlerId = envelope.handlerId ?? ALL_HANDLERS;
+    const { name, message, stack } = error;
+    const entry: DeadLetter = {
+      id: envelope.deadLetterId ?? deadLetterId(event.id, handlerId),
+      event,
+      handlerId,
+      status: 'dead',
+      attempts: [
+        ...(envelope.attempts ?? []),
+        { at: Date.now(), durationMs: 0, error: { name, message, stack } },
+      ],
+      failedAt: new Date(),
+      ...(raw !== undefined && { raw }),
+    };
+    void this.settler.settle(claim, event.id, wire, {
+      retries: NO_RETRIES,
+      deadLetters: [entry],
+      resolved: [],
+    });
+  }
+}
+
+/** What there is to know beside an unreadable event; its own facts may be unreadable, too. */
+function envelopeOrNothing(json: string | undefined): Envelope {
+  try {
+    return readEnvelope(json);
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,128 @@
+import { setTimeout } from 'node:timers/promises';
+import type { DispatchOutcome, HandlerRetry } from '../backend.js';
+import type { DeadLetter } from '../../dead-letters/dead-letter.js';
+import type { Claim } from './claim.js';
+import { payloadOf, readMessage, type Message } from './codec.js';
+import type { RedisConnection } from './connection.js';
+import { CLOSED_LIMIT, deadKeys, encodeDeadLetter } from './dead-letter-codec.js';
+import type { Keys } from './keys.js';
+import type { Leases, Member } from './leases.js';
+import { SETTLE } from './scripts.js';
+
+const FIRST_RETRY_MS = 100;
+const MAX_RETRY_MS = 5000;
+
+/** What is to be stored before an entry is acknowledged. */
+type Decision = Pick<DispatchOutcome, 'retries' | 'deadLetters' | 'resolved'>;
+
+/**
+ * Stores what has to happen next with an entry and acknowledges it, in one step. A process that dies before has
+ * changed nothing; one that dies after, or repeats it, changes nothing more.
+ */
+export class Settler {
+  readonly #running = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly keys: Keys,
+    private readonly member: Member,
+    private readonly leases: Leases,
+    private readonly report: (error: Error) => void,
+    private readonly onScheduled: (delayMs: number) => void,
+  ) {}
+
+  /** Settlements under way. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Settles until it worked or the lease was lost. */
+  settle(claim: Claim, eventId: string, wire: string, decision: Decision): Promise<void> {
+    const { group, consumer } = this.member;
+    const args: (string | number)[] = [group, consumer, claim.id, CLOSED_LIMIT];
+    args.push(
+      decision.retries.length,
+      ...decision.retries.flatMap((retry) => retryArgs(retry, eventId, wire)),
+    );
+    args.push(decision.deadLetters.length, ...decision.deadLetters.flatMap((entry) => deadArgs(entry, wire)));
+    args.push(decision.resolved.length, ...decision.resolved);
+    return this.#track(this.#untilDone(claim, args, decision));
+  }
+
+  /** Puts an entry that was not handled here where the next free process finds it at once. */
+  handBack(claim: Claim): void {
+    let message: Message;
+    try {
+      message = readMessage(claim.fields);
+    } catch {
+      // Unreadable: whoever gets it when its lease ends makes a dead letter of it.
+      return this.leases.release(claim);
+    }
+    const { event, wire, envelope } = message;
+    const { group, consumer } = this.member;
+    const payload = payloadOf(wire, { ...envelope, deliveries: claim.deliveries - 1 });
+    const args: (string | number)[] = [
+      group,
+      consumer,
+      claim.id,
+      CLOSED_LIMIT,
+      1,
+      event.id,
+      0,
+      payload,
+      0,
+      0,
+    ];
+    void this.#track(this.#untilDone(claim, args));
+  }
+
+  /** Resolves when no settlement is under way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  /** Gives up what cannot be settled now; it will be delivered again. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  #track(settling: Promise<void>): Promise<void> {
+    this.#running.add(settling);
+    return settling.finally(() => this.#running.delete(settling));
+  }
+
+  async #untilDone(claim: Claim, args: readonly (string | number)[], decision?: Decision): Promise<void> {
+    const { signal } = this.#stop;
+    for (let wait = FIRST_RETRY_MS; !claim.lost && !signal.aborted; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
+      try {
+        await this.connection.run(SETTLE, this.#keysFor(claim), args);
+        break;
+      } catch (error) {
+        // Without its group, as after FLUSHALL, there is nothing left to settle.
+        if ((error as Error).message.includes('NOGROUP')) break;
+        if (signal.aborted) break;
+        this.report(error as Error);
+        await setTimeout(wait, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    this.leases.release(claim);
+    for (const { delayMs } of decision?.retries ?? []) this.onScheduled(delayMs);
+  }
+
+  #keysFor({ stream }: Claim): string[] {
+    const { retry, retrySchedule, retryScheduled } = this.keys;
+    return [...deadKeys(this.keys), stream, retry, retrySchedule, retryScheduled];
+  }
+}
+
+/** The same retry always has the same id, so that writing it twice is one entry. */
+function retryArgs(retry: HandlerRetry, eventId: string, wire: string): (string | number)[] {
+  const { handlerId, attempt, delayMs, attempts, deadLetterId } = retry;
+  const payload = payloadOf(wire, { handlerId, attempt, attempts, deadLetterId });
+  return [`${eventId}:${handlerId}:${attempt}`, Math.ceil(delayMs), payload];
+}
+
+function deadArgs(entry: DeadLetter, wire: string): (string | number)[] {
+  return [entry.id, entry.failedAt.getTime(), encodeDeadLetter(entry, wire)];
+}
