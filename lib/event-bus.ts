@@ -11,7 +11,7 @@ import type { ErrorStream } from './error-stream.js';
 import { EventPublishError } from './errors.js';
 import type { Event } from './event.js';
 import { BusParts, type BusState } from './bus-parts.js';
-import type { EmitArguments, EventKey, EventOf, ValidPattern } from './event-types.js';
+import type { DataOf, EmitArguments, EventKey, EventOf, ValidPattern } from './event-types.js';
 import type { ResolvedEventsOptions } from './events-options.js';
 import { DynamicHandlers } from './handlers/dynamic-handlers.js';
 import type { EventHandler, HandlerEntry } from './handlers/handler.js';
@@ -21,11 +21,10 @@ import type { EventObserver } from './observer.js';
 import { isEventDefinition } from './schema/define-event.js';
 
 /** One entry of `emitBatch`. */
-export interface EmitBatchEntry<K extends EventKey = EventKey> {
+export type EmitBatchEntry<K extends EventKey = EventKey> = {
   readonly type: K;
-  readonly data?: unknown;
   readonly options?: EmitOptions;
-}
+} & (undefined extends DataOf<K> ? { readonly data?: DataOf<K> } : { readonly data: DataOf<K> });
 
 /** Counters since the start, and gauges of now. */
 export interface EventBusStats {
@@ -164,7 +163,7 @@ export class EventBus {
    * @returns One result per entry, in order: `fulfilled` with the receipt or `rejected` with the reason.
    */
   async emitBatch<const K extends readonly EventKey[]>(entries: {
-    readonly [I in keyof K]: EmitBatchEntry<K[I]> & { readonly data?: unknown };
+    readonly [I in keyof K]: EmitBatchEntry<K[I]>;
   }): Promise<PromiseSettledResult<EmitReceipt>[]> {
     this.parts.assertUsable();
     const results: PromiseSettledResult<EmitReceipt>[] = [];
@@ -200,8 +199,8 @@ export class EventBus {
    * @throws {EventConfigurationError} when the event has too many handlers, or the id is taken.
    */
   on<const K extends EventKey | string>(
-    pattern: K & ValidPattern<K>,
-    handler: EventHandler<EventOf<K>>,
+    pattern: ValidPattern<K>,
+    handler: EventHandler<EventOf<NoInfer<K>>>,
     options?: HandlerOptions,
   ): () => void {
     return this.#dynamic.on(pattern, handler as EventHandler, options);
@@ -209,8 +208,8 @@ export class EventBus {
 
   /** As {@link on}, until it has succeeded once. */
   once<const K extends EventKey | string>(
-    pattern: K & ValidPattern<K>,
-    handler: EventHandler<EventOf<K>>,
+    pattern: ValidPattern<K>,
+    handler: EventHandler<EventOf<NoInfer<K>>>,
     options?: HandlerOptions,
   ): () => void {
     return this.#dynamic.once(pattern, handler as EventHandler, options);

@@ -86,14 +86,22 @@ type MatchOne<P extends string, N> = P extends `${string}**`
       : never
     : N;
 
-/** A name or pattern that stands for at least one event; anything else turns into a readable compile error. */
-export type ValidPattern<P> = P extends string
-  ? NothingRegistered extends true
-    ? P
-    : [NamesMatching<P>] extends [never]
-      ? `No event is named or matches '${P}'.`
-      : P
-  : P;
+/** The names and patterns among the keys that stand for no event. */
+type UnknownName<K> = NothingRegistered extends true
+  ? never
+  : K extends string
+    ? [NamesMatching<K>] extends [never]
+      ? K
+      : never
+    : never;
+
+/**
+ * A key, or a list of keys, each of which stands for at least one event; anything else turns into a readable
+ * compile error.
+ */
+export type ValidPattern<K> = [UnknownName<K extends readonly (infer E)[] ? E : K>] extends [never]
+  ? K
+  : `No event is named or matches '${UnknownName<K extends readonly (infer E)[] ? E : K> & string}'.`;
 
 /** The arguments after the key: the payload may be left out only where `undefined` is a valid one. */
 export type EmitArguments<K, Options> = undefined extends DataOf<K>

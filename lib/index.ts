@@ -32,7 +32,6 @@ export {
   type OnEventDecorator,
   type OnEventMetadata,
   type OnEventOptions,
-  type ValidKeys,
 } from './handlers/on-event.decorator.js';
 export type { EventHandler, HandlerContext } from './handlers/handler.js';
 export type { HandlerOptions } from './handlers/handler-factory.js';

@@ -24,11 +24,6 @@ export interface OnEventMetadata {
   readonly options: OnEventOptions;
 }
 
-/** Each element of a list, or the one key, as something that can match. */
-export type ValidKeys<K> = K extends readonly unknown[]
-  ? { readonly [I in keyof K]: ValidPattern<K[I]> }
-  : ValidPattern<K>;
-
 /** Accepts only methods that can take the event; the error of the compiler says what differs. */
 export type OnEventDecorator<K> = <H extends (event: EventOf<K>, context: HandlerContext) => unknown>(
   target: object,
@@ -50,7 +45,7 @@ export type OnEventDecorator<K> = <H extends (event: EventOf<K>, context: Handle
  * async sendWelcomeMail(event: Event<Signup>, context: HandlerContext) {}
  */
 export function OnEvent<const K extends EventListenable | readonly EventListenable[]>(
-  key: ValidKeys<K>,
+  key: ValidPattern<K>,
   options: OnEventOptions = {},
 ): OnEventDecorator<K> {
   const keys = (Array.isArray(key) ? key : [key]) as EventListenable[];
