@@ -48,6 +48,12 @@ export default {
       },
       globals: { NEST_MAJOR: 11 },
     },
+    {
+      ...common,
+      displayName: 'package',
+      testMatch: ['<rootDir>/test/{package,types}/**/*.spec.ts'],
+      moduleNameMapper: sources,
+    },
   ],
   globalSetup: '<rootDir>/test/support/services/provide.ts',
   reporters: ['default', '<rootDir>/test/support/closing-reporter.mjs'],
