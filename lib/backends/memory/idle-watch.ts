@@ -1,6 +1,6 @@
 interface Waiting {
   resolve(): void;
-  reject(reason: unknown): void;
+  reject(reason: Error): void;
 }
 
 /** Callers that wait for the moment when there is nothing to do. */
@@ -18,10 +18,10 @@ export class IdleWatch {
         signal.removeEventListener('abort', onAbort);
         this.#waiting.delete(waiting);
       };
-      const onAbort = () => waiting.reject(signal.reason);
+      const onAbort = () => waiting.reject(signal.reason as Error);
       const waiting: Waiting = {
         resolve: () => (stop(), resolve()),
-        reject: (reason) => (stop(), reject(reason as Error)),
+        reject: (reason) => (stop(), reject(reason)),
       };
       signal.addEventListener('abort', onAbort);
       this.#waiting.add(waiting);
@@ -31,11 +31,11 @@ export class IdleWatch {
   /** To be called whenever there may be nothing left to do. */
   check(): void {
     if (this.#waiting.size === 0 || !this.isIdle()) return;
-    for (const waiting of [...this.#waiting]) waiting.resolve();
+    for (const waiting of this.#waiting) waiting.resolve();
   }
 
   /** Tells everybody that the moment will not come. */
   giveUp(reason: Error): void {
-    for (const waiting of [...this.#waiting]) waiting.reject(reason);
+    for (const waiting of this.#waiting) waiting.reject(reason);
   }
 }

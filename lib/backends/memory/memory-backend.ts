@@ -16,12 +16,11 @@ import {
 } from '../backend.js';
 import { IdleWatch } from './idle-watch.js';
 import { eventOf, type Item, type Job } from './job.js';
-import { KeyLanes } from './key-lanes.js';
 import { alreadyClosed, leftBehind, lostToHandler, queueFull } from './memory-errors.js';
 import { resolveMemoryOptions, type MemoryBackendOptions } from './memory-options.js';
+import { MemoryQueue } from './memory-queue.js';
 import { Timers } from './timers.js';
 import { WaitingLine } from './waiting-line.js';
-import { WorkerPool } from './worker-pool.js';
 
 /** Shared by every event that is accepted at once. */
 const ACCEPTED = Promise.resolve();
@@ -48,14 +47,11 @@ export class MemoryBackend implements EventBackend {
   readonly deadLetters = new MemoryDeadLetterStore();
 
   readonly #options: Required<MemoryBackendOptions>;
-  readonly #pool: WorkerPool;
-  readonly #lanes = new KeyLanes();
+  readonly #queue: MemoryQueue;
   readonly #retrying = new Timers<Job>();
   readonly #delayed = new Timers<Event>();
-  /** Emitters that found the queue full, and those that found too many events delayed. */
-  readonly #queueLine = new WaitingLine(() => this.#hasRoom());
   readonly #delayLine = new WaitingLine(() => this.#delayed.size < this.#options.queueSize);
-  readonly #idleWatch = new IdleWatch(() => this.#isIdle());
+  readonly #idleWatch = new IdleWatch(() => this.#queue.isIdle() && this.#retrying.size === 0);
   #host: BackendHost | undefined;
   #dispatch: EventDispatcher | undefined;
   #closed = false;
@@ -63,7 +59,8 @@ export class MemoryBackend implements EventBackend {
   /** @throws {EventConfigurationError} naming the option that cannot be used. */
   constructor(options: MemoryBackendOptions = {}) {
     this.#options = resolveMemoryOptions(options);
-    this.#pool = new WorkerPool(this.#options.workers, {
+    const { workers, queueSize } = this.#options;
+    this.#queue = new MemoryQueue(workers, queueSize, {
       deliver: (item) =>
         item instanceof Event ? this.#dispatch!(item) : this.#dispatch!(item.event, item.delivery),
       settled: (item, outcome) => this.#settled(item, outcome),
@@ -84,18 +81,16 @@ export class MemoryBackend implements EventBackend {
   publish(event: Event, options?: PublishOptions): Promise<void> {
     if (this.#closed) return Promise.reject(alreadyClosed(event));
     if (options?.delayMs !== undefined) return this.#delay(event, options.delayMs);
-    if (this.#queueLine.isOpen()) {
-      this.#enqueue(event);
+    if (this.#queue.isOpen()) {
+      this.#queue.push(event);
       return ACCEPTED;
     }
-    if (this.#options.overflow !== 'wait') return this.#refuse(event, 'queue');
-    return this.#queueLine.join(event, () => this.#enqueue(event));
+    return this.#options.overflow === 'wait' ? this.#queue.pushLater(event) : this.#refuse(event, 'queue');
   }
 
   subscribe(dispatch: EventDispatcher): Promise<void> {
     this.#dispatch = dispatch;
-    this.#pool.start();
-    this.#queueLine.advance();
+    this.#queue.start();
     return Promise.resolve();
   }
 
@@ -103,8 +98,8 @@ export class MemoryBackend implements EventBackend {
   redeliver(event: Event, delivery: Delivery): Promise<void> {
     if (this.#closed) return Promise.reject(alreadyClosed(event));
     const job: Job = { event, delivery };
-    if (!this.#queueLine.isOpen()) return this.#queueLine.join(job, () => this.#enqueue(job));
-    this.#enqueue(job);
+    if (!this.#queue.isOpen()) return this.#queue.pushLater(job);
+    this.#queue.push(job);
     return ACCEPTED;
   }
 
@@ -127,9 +122,9 @@ export class MemoryBackend implements EventBackend {
   close(): Promise<void> {
     if (this.#closed) return ACCEPTED;
     this.#closed = true;
-    this.#queueLine.refuse((item) => alreadyClosed(eventOf(item)));
-    this.#delayLine.refuse((item) => alreadyClosed(eventOf(item)));
-    const queued = [...this.#pool.clear(), ...this.#lanes.clear()];
+    const refusal = (item: Item) => alreadyClosed(eventOf(item));
+    this.#delayLine.refuse(refusal);
+    const queued = this.#queue.clear(refusal);
     const retrying = this.#retrying.clear();
     const delayed = this.#delayed.clear();
     if (queued.length + retrying.length + delayed.length > 0) {
@@ -142,34 +137,18 @@ export class MemoryBackend implements EventBackend {
 
   /** `degraded` while the queue is full, `down` after `close`. */
   async health(): Promise<BackendHealth> {
-    const status = this.#closed ? 'down' : this.#hasRoom() ? 'up' : 'degraded';
+    const status = this.#closed ? 'down' : this.#queue.hasRoom() ? 'up' : 'degraded';
     return { status, details: await this.stats() };
   }
 
   /** Events that are `queued`, `running`, `retrying` (waiting for their next try) and `delayed`. */
   stats(): Promise<Readonly<Record<'queued' | 'running' | 'retrying' | 'delayed', number>>> {
     return Promise.resolve({
-      queued: this.#pool.queued + this.#lanes.waiting,
-      running: this.#pool.running,
+      queued: this.#queue.queued,
+      running: this.#queue.running,
       retrying: this.#retrying.size,
       delayed: this.#delayed.size,
     });
-  }
-
-  /** What a free worker is about to take does not count: 10 workers and a queue of 1000 take a burst of 1010. */
-  #hasRoom(): boolean {
-    const queued = Math.max(0, this.#pool.queued - this.#pool.free) + this.#lanes.waiting;
-    return queued < this.#options.queueSize;
-  }
-
-  #isIdle(): boolean {
-    const { queued, running } = this.#pool;
-    return queued + running + this.#lanes.waiting + this.#retrying.size + this.#queueLine.length === 0;
-  }
-
-  #enqueue(item: Item): void {
-    const { key } = eventOf(item);
-    if (key === undefined || this.#lanes.enter(key, item)) this.#pool.push(item);
   }
 
   #delay(event: Event, delayMs: number): Promise<void> {
@@ -186,7 +165,7 @@ export class MemoryBackend implements EventBackend {
 
   /** It was accepted long ago, so it enters even when the queue is full by now. */
   readonly #delayEnded = (event: Event): void => {
-    this.#enqueue(event);
+    this.#queue.push(event);
     this.#delayLine.advance();
   };
 
@@ -205,8 +184,10 @@ export class MemoryBackend implements EventBackend {
     return this.#host?.deadLetter(event, error) ?? this.deadLetters.add([wholeEventLetter(event, error)]);
   }
 
-  #settled(item: Item, outcome: DispatchOutcome): void {
-    this.#moveOn(item, outcome === HANDLED ? 0 : this.#actOn(eventOf(item), outcome));
+  #settled(item: Item, outcome: DispatchOutcome): number {
+    const retries = outcome === HANDLED ? 0 : this.#actOn(eventOf(item), outcome);
+    this.#idleWatch.check();
+    return retries;
   }
 
   /** @returns How many deliveries of the event are still to come. */
@@ -224,26 +205,19 @@ export class MemoryBackend implements EventBackend {
     return retries.length;
   }
 
-  /** Straight to the workers: the event is still the one at the head of its key's lane. */
-  readonly #retryDue = (job: Job): void => this.#pool.push(job);
+  readonly #retryDue = (job: Job): void => this.#queue.pushRetry(job);
 
   #crashed(item: Item, thrown: unknown): void {
     const event = eventOf(item);
     const error = toError(thrown);
     this.#report(error);
-    this.#keep(event, error).catch((failure: unknown) => this.#report(toError(failure)));
-    this.#moveOn(item, 0);
-  }
-
-  #moveOn(item: Item, retries: number): void {
-    const next = this.#lanes.leave(item, retries);
-    if (next !== undefined) this.#pool.push(next);
-    this.#queueLine.advance();
-    this.#idleWatch.check();
+    void this.#keep(event, error)
+      .catch((failure: unknown) => this.#report(toError(failure)))
+      .finally(() => this.#idleWatch.check());
   }
 
   #report(error: Error): void {
-    if (this.#host === undefined) process.emitWarning(error);
+    if (this.#host === undefined) process.emitWarning(error.message, error.name);
     else this.#host.report(error);
   }
 }

@@ -43,7 +43,7 @@ export function leftBehind(
   const ids = left.slice(0, NAMED_LOSSES).map((item) => eventOf(item).id);
   const more = left.length > ids.length ? ', …' : '';
   return new EventBusClosedError(
-    `The memory backend was closed with ${left.length} events not handled, which are lost: ${queued.length} queued, ${retrying.length} waiting for a retry, ${delayed.length} delayed. Give shutdown more time, or use a durable backend. Ids: ${ids.join(', ')}${more}.`,
+    `The memory backend was closed before it had handled ${left.length} of its events. Lost: ${queued.length} queued, ${retrying.length} waiting for a retry, ${delayed.length} delayed. Give shutdown more time, or use a durable backend. Ids: ${ids.join(', ')}${more}.`,
   );
 }
 

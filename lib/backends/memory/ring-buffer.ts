@@ -2,7 +2,7 @@ const SMALLEST = 16;
 
 /** A first-in, first-out queue without an allocation per item. Grows by doubling and keeps what it grew to. */
 export class RingBuffer<T> {
-  #slots: (T | undefined)[] = new Array<T | undefined>(SMALLEST);
+  #slots = emptySlots<T>(SMALLEST);
   #mask = SMALLEST - 1;
   #head = 0;
   #tail = 0;
@@ -35,8 +35,12 @@ export class RingBuffer<T> {
   #grow(): void {
     const items = this.clear();
     this.#mask = items.length * 2 - 1;
-    this.#slots = new Array<T | undefined>(items.length * 2);
+    this.#slots = emptySlots(items.length * 2);
     this.#head = this.#tail = 0;
     for (const item of items) this.push(item);
   }
+}
+
+function emptySlots<T>(count: number): (T | undefined)[] {
+  return Array.from({ length: count });
 }

@@ -67,10 +67,10 @@ export class WorkerPool {
   readonly #takeTurn = (): void => {
     this.#turnRequested = false;
     this.#left = DELIVERIES_PER_TURN;
-    this.#context.runInAsyncScope(this.#deliverMany, this);
+    this.#context.runInAsyncScope(this.#deliverMany);
   };
 
-  #deliverMany(): void {
+  readonly #deliverMany = (): void => {
     while (this.running < this.size && this.#queue.length > 0) {
       if (this.#left-- <= 0) return this.#requestTurn();
       const item = this.#queue.shift()!;
@@ -83,7 +83,7 @@ export class WorkerPool {
         worker.watch(item, outcome);
       }
     }
-  }
+  };
 
   readonly #finished = (worker: Worker, item: Item, outcome: DispatchOutcome): void => {
     this.#rest(worker);

@@ -1,0 +1,18 @@
+import type { BackendHost, Event } from 'nestjs-durable-events';
+
+/** A bus as its backend sees it, which remembers what it was told. */
+export function recordingHost(): BackendHost & { readonly reported: string[]; readonly kept: Event[] } {
+  const reported: string[] = [];
+  const kept: Event[] = [];
+  return {
+    reported,
+    kept,
+    source: 'test',
+    hasBroadcastHandlers: () => false,
+    report: (error) => void reported.push(error.message),
+    deadLetter: (event) => {
+      kept.push(event);
+      return Promise.resolve();
+    },
+  };
+}
