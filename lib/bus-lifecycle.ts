@@ -80,7 +80,7 @@ export class BusLifecycle {
     await this.drain();
     // Requests that were still in flight may have emitted since: their events are handled or stored, too.
     await this.parts.publisher.flush();
-    await this.#waitBounded(this.parts.options.drainTimeoutMs);
+    if (!this.lifetime.aborted) await this.#waitBounded(this.parts.options.drainTimeoutMs);
     this.state = 'closed';
     this.#lifetime.abort(new Error('The event bus is closing.'));
     try {
@@ -100,7 +100,9 @@ export class BusLifecycle {
       grace = setTimeout(() => deadline.abort(), ABORT_GRACE_MS);
     }, timeoutMs);
     const expired = new Promise<void>((resolve) => {
-      deadline.signal.addEventListener('abort', () => setTimeout(resolve, ABORT_GRACE_MS).unref(), { once: true });
+      deadline.signal.addEventListener('abort', () => setTimeout(resolve, ABORT_GRACE_MS).unref(), {
+        once: true,
+      });
     });
     try {
       await Promise.race([this.#drainBackend(deadline.signal), expired]);

@@ -4,10 +4,9 @@ import { BusLifecycle, type BusState } from './bus-lifecycle.js';
 import { ALL_HANDLERS, deadLetterId, type DeadLetterStore } from './dead-letters/dead-letter.js';
 import { MemoryDeadLetterStore } from './dead-letters/memory-dead-letter-store.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
-import { failedAttempt, toError } from './dispatch/failure.js';
+import { failedAttempt } from './dispatch/failure.js';
 import { Settlement } from './dispatch/settlement.js';
 import { Envelopes } from './emit/envelope.js';
-import type { InlineFailure } from './emit/inline.js';
 import { Publisher } from './emit/publisher.js';
 import { EventBusClosedError, EventBusNotReadyError, EventConfigurationError } from './errors.js';
 import type { Event } from './event.js';
@@ -37,7 +36,9 @@ export class BusParts {
   readonly deadLetterStore: DeadLetterStore;
   /** Registers the handlers of a module loaded after boot; only a Nest application can. */
   registerModule: (moduleRef: ModuleRef) => void = () => {
-    throw new EventConfigurationError('registerModule() needs a bus of a Nest application that has initialised.');
+    throw new EventConfigurationError(
+      'registerModule() needs a bus of a Nest application that has initialised.',
+    );
   };
 
   constructor(
@@ -67,7 +68,15 @@ export class BusParts {
       dispatched: (event, outcome) => this.observers.dispatched(event, outcome),
     });
     this.dispatcher = new Dispatcher(
-      { bus, source, registry: this.registry, schemas: this.schemas, defaultRetry: options.retry, lifetime },
+      {
+        bus,
+        source,
+        registry: this.registry,
+        schemas: this.schemas,
+        defaultRetry: options.retry,
+        correlate: options.correlation,
+        lifetime,
+      },
       this.settlement,
     );
     this.factory = new HandlerFactory(bus, options.handleMiddleware, options.retry, lifetime);
@@ -86,10 +95,6 @@ export class BusParts {
       throw new EventBusClosedError('The event bus is closed: the application has shut down.');
     }
   }
-
-  readonly inlineFailed: InlineFailure = (event, { id }, thrown) => {
-    this.notices.notify({ error: toError(thrown), event, handlerId: id, attempt: 1, action: 'rejected', at: new Date() });
-  };
 
   /** Gives a dead letter back to its handler: through the backend where it can, else right here. */
   readonly redeliver = async (event: Event, delivery: Delivery): Promise<void> => {
@@ -119,6 +124,13 @@ export class BusParts {
         failedAt,
       },
     ]);
-    this.notices.notify({ error, event, handlerId: ALL_HANDLERS, attempt: 1, action: 'dead-letter', at: failedAt });
+    this.notices.notify({
+      error,
+      event,
+      handlerId: ALL_HANDLERS,
+      attempt: 1,
+      action: 'dead-letter',
+      at: failedAt,
+    });
   }
 }

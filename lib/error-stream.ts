@@ -1,7 +1,7 @@
 import { Observable, Subject } from 'rxjs';
 import type { Event } from './event.js';
 
-/** Trouble that no caller waits for, or that a caller was told about as well. */
+/** Trouble that no caller waits for. What an inline handler throws goes to its caller alone. */
 export interface EventErrorNotice {
   readonly error: Error;
   /** Absent when the trouble is the backend's own, such as a lost connection. */
@@ -10,11 +10,10 @@ export interface EventErrorNotice {
   /** Which try failed, from 1. */
   readonly attempt?: number;
   /**
-   * What happens next: `retry` after `delayMs`, `dead-letter`, `rejected` (an inline handler's error went to the
-   * caller), `released` (interrupted, to be delivered again), `lost` (the memory queue was cut off by shutdown) or
+   * What happens next: `retry` after `delayMs`, `dead-letter`, `released` (interrupted, to be delivered again), `lost` (the memory queue was cut off by shutdown) or
    * `reported` (nothing to do).
    */
-  readonly action: 'retry' | 'dead-letter' | 'rejected' | 'released' | 'lost' | 'reported';
+  readonly action: 'retry' | 'dead-letter' | 'released' | 'lost' | 'reported';
   /** Exactly the wait before the next try. */
   readonly delayMs?: number;
   readonly at: Date;

@@ -1,7 +1,6 @@
 import type { ModuleRef } from '@nestjs/core';
 import type { BackendHealth } from './backends/backend.js';
 import { DeadLetterQueue } from './dead-letters/dead-letter-queue.js';
-import { runCausedBy } from './dispatch/correlation.js';
 import { compose, type EmitContext, type EmitStep } from './dispatch/middleware.js';
 import type { EmitOptions } from './emit/emit-options.js';
 import { delayOf, nameOf } from './emit/envelope.js';
@@ -14,7 +13,7 @@ import { BusParts, type BusState } from './bus-parts.js';
 import type { DataOf, EmitArguments, EventKey, EventOf, ValidPattern } from './event-types.js';
 import type { ResolvedEventsOptions } from './events-options.js';
 import { DynamicHandlers } from './handlers/dynamic-handlers.js';
-import type { EventHandler, HandlerEntry } from './handlers/handler.js';
+import type { EventHandler } from './handlers/handler.js';
 import type { HandlerOptions } from './handlers/handler-factory.js';
 import type { DispatchPlan } from './handlers/handler-registry.js';
 import type { EventObserver } from './observer.js';
@@ -68,6 +67,7 @@ export class EventBus {
   readonly parts: BusParts;
   readonly #dynamic: DynamicHandlers;
   readonly #emitMiddleware: boolean;
+  readonly #correlate: boolean;
 
   /** @internal The module makes buses; outside Nest, `createEventBus()` does. */
   constructor(options: ResolvedEventsOptions) {
@@ -76,6 +76,7 @@ export class EventBus {
     this.errors = this.parts.notices.stream;
     this.deadLetters = new DeadLetterQueue(this.parts.deadLetterStore, this.parts.redeliver);
     this.#dynamic = new DynamicHandlers(this.parts);
+    this.#correlate = options.correlation;
     this.#emitMiddleware = options.emitMiddleware.length > 0;
   }
 
@@ -92,12 +93,15 @@ export class EventBus {
   emitSync(type: EventKey, data?: unknown, options?: EmitOptions): Promise<void> {
     try {
       this.parts.assertUsable();
-      const plan = this.parts.registry.plan(nameOf(type));
+      const name = nameOf(type);
+      const plan = this.parts.registry.plan(name);
       if (this.#isPlain(type, plan)) {
-        const event = this.parts.envelopes.make(nameOf(type), data, plan.definition, options);
-        return this.#runHere(event, plan.all);
+        const event = this.parts.envelopes.make(name, data, plan.definition, options);
+        return runInline(event, plan.all, this.#correlate);
       }
-      return this.#emit('emitSync', type, data, options, (event) => this.#runHere(event, plan.all));
+      return this.#emit('emitSync', type, data, options, (event) =>
+        runInline(event, plan.all, this.#correlate),
+      );
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -117,9 +121,10 @@ export class EventBus {
   emitAsync(type: EventKey, data?: unknown, options?: EmitOptions): Promise<EmitReceipt> {
     try {
       this.parts.assertUsable();
-      const plan = this.parts.registry.plan(nameOf(type));
+      const name = nameOf(type);
+      const plan = this.parts.registry.plan(name);
       if (this.#isPlain(type, plan)) {
-        const event = this.parts.envelopes.make(nameOf(type), data, plan.definition, options);
+        const event = this.parts.envelopes.make(name, data, plan.definition, options);
         return this.parts.publisher.publish(event, delayOf(options));
       }
       return this.#publishChecked('emitAsync', type, data, options);
@@ -138,9 +143,9 @@ export class EventBus {
   async emit(type: EventKey, data?: unknown, options?: EmitOptions): Promise<void> {
     this.parts.assertUsable();
     const { inline, deferred } = this.parts.registry.plan(nameOf(type));
-    const inlinedBy = inline.length > 0 ? this.parts.options.source : undefined;
+    const inlinedBy = inline.handlers.length > 0 ? this.parts.options.source : undefined;
     // Nobody else can see an in-process backend, so an event without handlers there need not go through it.
-    const publish = deferred.length > 0 || this.parts.backend.capabilities?.shared !== false;
+    const publish = deferred.handlers.length > 0 || this.parts.backend.capabilities?.shared !== false;
     const delayMs = delayOf(options);
     await this.#emit(
       'emit',
@@ -149,7 +154,7 @@ export class EventBus {
       options,
       async (event) => {
         if (publish) this.parts.publisher.assertCanDelay(event, delayMs);
-        await this.#runHere(event, inline);
+        await runInline(event, inline, this.#correlate);
         if (publish) await this.parts.publisher.publish(event, delayMs);
       },
       inlinedBy,
@@ -222,7 +227,7 @@ export class EventBus {
 
   /** Whether an event of this name has a handler in this process. */
   hasHandlers(type: EventKey): boolean {
-    return this.parts.registry.plan(nameOf(type)).all.length > 0;
+    return this.parts.registry.plan(nameOf(type)).all.handlers.length > 0;
   }
 
   /**
@@ -296,12 +301,6 @@ export class EventBus {
     return !this.#emitMiddleware && plan.definition?.schema === undefined && typeof type === 'string';
   }
 
-  #runHere(event: Event, handlers: readonly HandlerEntry[]): Promise<void> {
-    if (handlers.length === 0) return DONE;
-    if (!this.parts.options.correlation) return runInline(event, handlers, this.parts.inlineFailed);
-    return runCausedBy(event, runInline, event, handlers, this.parts.inlineFailed);
-  }
-
   async #publishChecked(
     mode: EmitContext['mode'],
     type: EventKey,
@@ -339,7 +338,9 @@ export class EventBus {
     };
     await compose(busOptions.emitMiddleware, innermost)(event, { mode, options: options ?? {} });
     if (!passed) {
-      throw new EventPublishError(`Event '${name}' (${event.id}) was held back by emit middleware: it did not call next().`);
+      throw new EventPublishError(
+        `Event '${name}' (${event.id}) was held back by emit middleware: it did not call next().`,
+      );
     }
   }
 }

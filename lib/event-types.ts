@@ -56,7 +56,9 @@ export type EventOf<K> =
           : never;
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- nothing is known of an unregistered payload
-type EventOfPattern<P extends string> = NothingRegistered extends true ? Event<any> : EventOfName<NamesMatching<P>>;
+type EventOfPattern<P extends string> = NothingRegistered extends true
+  ? Event<any>
+  : EventOfName<NamesMatching<P>>;
 
 /** Distributes, so that a handler of several names gets a union that narrows on `event.type`. */
 type EventOfName<N> = N extends RegisteredName ? Event<EventMap[N], N> : never;
@@ -104,6 +106,5 @@ export type ValidPattern<K> = [UnknownName<K extends readonly (infer E)[] ? E : 
   : `No event is named or matches '${UnknownName<K extends readonly (infer E)[] ? E : K> & string}'.`;
 
 /** The arguments after the key: the payload may be left out only where `undefined` is a valid one. */
-export type EmitArguments<K, Options> = undefined extends DataOf<K>
-  ? [data?: DataOf<K>, options?: Options]
-  : [data: DataOf<K>, options?: Options];
+export type EmitArguments<K, Options> =
+  undefined extends DataOf<K> ? [data?: DataOf<K>, options?: Options] : [data: DataOf<K>, options?: Options];

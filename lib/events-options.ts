@@ -2,7 +2,12 @@ import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { EventBackend } from './backends/backend.js';
 import type { DeadLetterStore } from './dead-letters/dead-letter.js';
 import type { EmitMiddleware, EventMiddleware } from './dispatch/middleware.js';
-import { DEFAULT_RETRY_POLICY, resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from './dispatch/retry-policy.js';
+import {
+  DEFAULT_RETRY_POLICY,
+  resolveRetryPolicy,
+  type ResolvedRetryPolicy,
+  type RetryPolicy,
+} from './dispatch/retry-policy.js';
 import type { EventErrorNotice } from './error-stream.js';
 import { EventConfigurationError } from './errors.js';
 import type { EventDefinition } from './schema/define-event.js';
@@ -68,7 +73,11 @@ export interface EventsModuleAsyncOptions extends Pick<EventsModuleOptions, 'nam
 
 /** Options with every default filled in. @internal */
 export interface ResolvedEventsOptions
-  extends Omit<Required<EventsModuleOptions>, 'middleware' | 'retry' | 'deadLetters' | 'batching' | 'name' | 'onError'>,
+  extends
+    Omit<
+      Required<EventsModuleOptions>,
+      'middleware' | 'retry' | 'deadLetters' | 'batching' | 'name' | 'onError'
+    >,
     Pick<EventsModuleOptions, 'deadLetters' | 'batching' | 'onError' | 'name'> {
   readonly emitMiddleware: readonly EmitMiddleware[];
   readonly handleMiddleware: readonly EventMiddleware[];
@@ -84,7 +93,8 @@ export function resolveOptions(
   given: EventBackend | EventsModuleOptions | undefined,
   defaultBackend: () => EventBackend,
 ): ResolvedEventsOptions {
-  const options: EventsModuleOptions = given === undefined ? {} : isBackend(given) ? { backend: given } : given;
+  const options: EventsModuleOptions =
+    given === undefined ? {} : isBackend(given) ? { backend: given } : given;
   const { middleware = [] } = options;
   const parts = 'map' in middleware ? { handle: middleware } : middleware;
   assertWholeNumber('drainTimeoutMs', options.drainTimeoutMs, 0);
@@ -127,7 +137,9 @@ function assertBackend(backend: EventBackend | undefined): EventBackend | undefi
     }
   }
   if (typeof backend.name !== 'string' || backend.name === '') {
-    throw new EventConfigurationError(`The backend given to EventsModule has no name; give it a short, stable one.`);
+    throw new EventConfigurationError(
+      `The backend given to EventsModule has no name; give it a short, stable one.`,
+    );
   }
   return backend;
 }
@@ -139,5 +151,7 @@ function assertWholeNumber(option: string, value: number | undefined, least: num
 }
 
 function refused(option: string, value: unknown, rule: string): EventConfigurationError {
-  return new EventConfigurationError(`EventsModule was given ${option} = ${String(value)}, but it must be ${rule}.`);
+  return new EventConfigurationError(
+    `EventsModule was given ${option} = ${String(value)}, but it must be ${rule}.`,
+  );
 }

@@ -92,6 +92,9 @@ function asyncProviders(options: EventsModuleAsyncOptions): Provider[] {
   return useExisting !== undefined ? [resolved] : [resolved, source as Type<EventsOptionsFactory>];
 }
 
-function resolve(options: EventBackend | EventsModuleOptions | undefined, name: string | undefined): ResolvedEventsOptions {
+function resolve(
+  options: EventBackend | EventsModuleOptions | undefined,
+  name: string | undefined,
+): ResolvedEventsOptions {
   return { ...resolveOptions(options, () => new MemoryBackend()), name };
 }

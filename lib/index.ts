@@ -10,7 +10,14 @@ export type {
 } from './events-options.js';
 export type { BusState } from './bus-lifecycle.js';
 
-export { createEvent, type CreateEventOptions, Event, type EventExtras, type EventJson, type EventMetadata } from './event.js';
+export {
+  createEvent,
+  type CreateEventOptions,
+  Event,
+  type EventExtras,
+  type EventJson,
+  type EventMetadata,
+} from './event.js';
 export { uuidv7 } from './event-id.js';
 export type {
   DataOf,
@@ -71,7 +78,11 @@ export {
   type HandlerAttempt,
   type SerializedError,
 } from './dead-letters/dead-letter.js';
-export type { DeadLetterActionResult, DeadLetterQueue, DeadLetterSelection } from './dead-letters/dead-letter-queue.js';
+export type {
+  DeadLetterActionResult,
+  DeadLetterQueue,
+  DeadLetterSelection,
+} from './dead-letters/dead-letter-queue.js';
 export { MemoryDeadLetterStore } from './dead-letters/memory-dead-letter-store.js';
 export { decodeEvent, encodeEvent, reviveEvent } from './wire/cloud-events.js';
 

@@ -16,8 +16,7 @@ export class Notices {
   }
 
   readonly notify = (notice: EventErrorNotice): void => {
-    // The caller of an inline handler has the error itself; a second copy in the log would only confuse.
-    if (notice.action !== 'rejected') this.#log(notice);
+    this.#log(notice);
     this.stream.notify(notice);
     try {
       this.onError?.(notice);

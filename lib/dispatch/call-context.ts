@@ -16,7 +16,8 @@ export class CallContext implements HandlerContext {
   ) {}
 
   get signal(): AbortSignal {
-    return (this.#signal ??= this.signals.length === 1 ? this.signals[0]! : AbortSignal.any([...this.signals]));
+    return (this.#signal ??=
+      this.signals.length === 1 ? this.signals[0]! : AbortSignal.any([...this.signals]));
   }
 }
 

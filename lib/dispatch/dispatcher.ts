@@ -11,11 +11,11 @@ import { EventHandlerError } from '../errors.js';
 import { createEvent, type Event } from '../event.js';
 import type { EventBus } from '../event-bus.js';
 import type { HandlerContext, HandlerEntry } from '../handlers/handler.js';
-import type { HandlerRegistry } from '../handlers/handler-registry.js';
+import { groupOf, type HandlerGroup, type HandlerRegistry } from '../handlers/handler-registry.js';
 import type { SchemaGate } from '../schema/schema-gate.js';
 import { reviveEvent } from '../wire/cloud-events.js';
 import { CallContext } from './call-context.js';
-import { runCausedBy } from './correlation.js';
+import { causedBy } from './correlation.js';
 import type { ResolvedRetryPolicy } from './retry-policy.js';
 import type { HandlerFailure, Settlement } from './settlement.js';
 
@@ -26,6 +26,8 @@ export interface DispatcherHost {
   readonly registry: HandlerRegistry;
   readonly schemas: SchemaGate;
   readonly defaultRetry: ResolvedRetryPolicy;
+  /** Whether what handlers emit is linked to the event. */
+  readonly correlate: boolean;
   /** Aborts when shutdown ran out of time. */
   readonly lifetime: AbortSignal;
 }
@@ -57,7 +59,11 @@ export class Dispatcher {
     }
   };
 
-  async #deliverLater(original: Event, current: Promise<Event>, delivery: Delivery): Promise<DispatchOutcome> {
+  async #deliverLater(
+    original: Event,
+    current: Promise<Event>,
+    delivery: Delivery,
+  ): Promise<DispatchOutcome> {
     let event: Event;
     try {
       event = await current;
@@ -68,23 +74,25 @@ export class Dispatcher {
   }
 
   #deliver(event: Event, delivery: Delivery): Promise<DispatchOutcome> {
-    return runCausedBy(event, this.#run, event, this.#select(event, delivery), delivery);
+    const { handlers, suspends } = this.#select(event, delivery);
+    return this.host.correlate
+      ? causedBy(event, suspends, this.#run, handlers, delivery)
+      : this.#run(event, handlers, delivery);
   }
 
   /** The handlers that this delivery is for. */
-  #select(event: Event, { handlerId, audience }: Delivery): readonly HandlerEntry[] {
+  #select(event: Event, { handlerId, audience }: Delivery): HandlerGroup {
     const { all, deferred } = this.host.registry.plan(event.type);
     if (handlerId !== undefined && handlerId !== ALL_HANDLERS) {
-      const handler = all.find(({ id }) => id === handlerId);
-      if (handler !== undefined) return [handler];
+      const handler = all.handlers.find(({ id }) => id === handlerId);
+      if (handler !== undefined) return groupOf([handler]);
       throw new EventHandlerError(
         `Handler '${handlerId}' is to be retried for event '${event.type}', but this process has no handler of that id for it.`,
       );
     }
     // Handlers that `emit` already ran in this service do not run again.
     const candidates = event.inlinedBy === this.host.source ? deferred : all;
-    if (audience === undefined) return candidates;
-    return candidates.filter(({ broadcast }) => broadcast === (audience === 'broadcast'));
+    return audience === undefined ? candidates : candidates[audience];
   }
 
   readonly #run = (
@@ -98,7 +106,8 @@ export class Dispatcher {
       const handler = handlers[i]!;
       try {
         const result = handler.invoke(event, this.#contextFor(handler, delivery));
-        if (isThenable(result)) return this.#runRest(event, handlers, delivery, i, result, startedAt, failures);
+        if (isThenable(result))
+          return this.#runRest(event, handlers, delivery, i, result, startedAt, failures);
         this.handled++;
       } catch (thrown) {
         (failures ??= []).push({ handler, thrown, startedAt });
@@ -137,7 +146,8 @@ export class Dispatcher {
         failures.push({ handler, thrown, startedAt: at });
       }
     }
-    if (failures.length > 0 || delivery.deadLetterId !== undefined) return this.#conclude(event, delivery, failures);
+    if (failures.length > 0 || delivery.deadLetterId !== undefined)
+      return this.#conclude(event, delivery, failures);
     this.running--;
     this.settlement.succeeded(event);
     return HANDLED;

@@ -15,7 +15,9 @@ const MAX_STACK = 8192;
 /** What was thrown, as an `Error`: JavaScript may throw anything. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
-  return new EventHandlerError(`A handler threw ${describeThrown(thrown)}, which is not an Error.`, { cause: thrown });
+  return new EventHandlerError(`A handler threw ${describeThrown(thrown)}, which is not an Error.`, {
+    cause: thrown,
+  });
 }
 
 function describeThrown(thrown: unknown): string {
@@ -39,7 +41,12 @@ export function serializeError(error: Error): SerializedError {
 
 /** A failed try, ready to be stored. */
 export function failedAttempt(error: Error, startedAt: number): HandlerAttempt {
-  return { at: startedAt, durationMs: Date.now() - startedAt, error: serializeError(error), host: hostname() };
+  return {
+    at: startedAt,
+    durationMs: Date.now() - startedAt,
+    error: serializeError(error),
+    host: hostname(),
+  };
 }
 
 /** Errors that another try cannot mend. */
@@ -50,7 +57,11 @@ const PERMANENT = [UnrecoverableError, EventValidationError, EventConfigurationE
  *
  * @returns Milliseconds until the next try, or `undefined` when the event is a dead letter.
  */
-export function nextDelayMs(thrown: unknown, attempt: number, policy: ResolvedRetryPolicy): number | undefined {
+export function nextDelayMs(
+  thrown: unknown,
+  attempt: number,
+  policy: ResolvedRetryPolicy,
+): number | undefined {
   if (PERMANENT.some((kind) => thrown instanceof kind)) return undefined;
   if (attempt > policy.maxRetries) return undefined;
   if (thrown instanceof RetryAfterError) return thrown.delayMs;

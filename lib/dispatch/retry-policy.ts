@@ -58,7 +58,11 @@ export function resolveRetryPolicy(
       );
     }
   };
-  check('maxRetries', Number.isInteger(resolved.maxRetries) && resolved.maxRetries >= 0, 'a whole number from 0');
+  check(
+    'maxRetries',
+    Number.isInteger(resolved.maxRetries) && resolved.maxRetries >= 0,
+    'a whole number from 0',
+  );
   check('initialBackoffMs', resolved.initialBackoffMs >= 0, 'a number of milliseconds from 0');
   check('maxBackoffMs', resolved.maxBackoffMs >= 0, 'a number of milliseconds from 0');
   check('backoffMultiplier', resolved.backoffMultiplier >= 1, 'a number from 1');

@@ -69,7 +69,13 @@ export class Settlement {
       const notice = { error, event, handlerId: handler.id, attempt, at: new Date() };
       if (this.host.lifetime.aborted || signal?.aborted) {
         // Interrupted by ourselves: not the handler's fault, hence not an attempt.
-        released.push({ handlerId: handler.id, attempt, delayMs: 0, attempts: earlier, deadLetterId: retriedId });
+        released.push({
+          handlerId: handler.id,
+          attempt,
+          delayMs: 0,
+          attempts: earlier,
+          deadLetterId: retriedId,
+        });
         this.host.notify({ ...notice, action: 'released' });
         continue;
       }
@@ -80,7 +86,13 @@ export class Settlement {
         this.deadLettered++;
         this.host.notify({ ...notice, action: 'dead-letter' });
       } else {
-        retries.push({ handlerId: handler.id, attempt: attempt + 1, delayMs, attempts, deadLetterId: retriedId });
+        retries.push({
+          handlerId: handler.id,
+          attempt: attempt + 1,
+          delayMs,
+          attempts,
+          deadLetterId: retriedId,
+        });
         this.retried++;
         this.host.notify({ ...notice, action: 'retry', delayMs });
       }
@@ -117,7 +129,14 @@ export class Settlement {
   async #retryHere(event: Event, { audience }: Delivery, retry: HandlerRetry): Promise<void> {
     const { handlerId, attempt, attempts, deadLetterId: id, delayMs } = retry;
     await this.#sleep(delayMs);
-    await this.host.redeliver(event, { handlerId, attempt, attempts, audience, deadLetterId: id, redelivered: true });
+    await this.host.redeliver(event, {
+      handlerId,
+      attempt,
+      attempts,
+      audience,
+      deadLetterId: id,
+      redelivered: true,
+    });
   }
 
   /** The event stays unacknowledged until its dead letter is written: a store that is down delays, never loses. */

@@ -42,7 +42,14 @@ export class Envelopes {
       metadata: options?.metadata ?? cause?.metadata,
       inlinedBy,
     };
-    return new Event(name, data, Date.now(), options?.source ?? this.source, options?.version ?? version, extras);
+    return new Event(
+      name,
+      data,
+      Date.now(),
+      options?.source ?? this.source,
+      options?.version ?? version,
+      extras,
+    );
   }
 }
 
@@ -63,7 +70,9 @@ function assertOptions(name: string, options: EmitOptions): void {
     throw refused(name, 'at', at, 'a valid Date');
   }
   if (at !== undefined && delayMs !== undefined) {
-    throw new EventConfigurationError(`Event '${name}' was emitted with both 'at' and 'delayMs'. Give one of them.`);
+    throw new EventConfigurationError(
+      `Event '${name}' was emitted with both 'at' and 'delayMs'. Give one of them.`,
+    );
   }
   if (version !== undefined && !(Number.isInteger(version) && version >= 1)) {
     throw refused(name, 'version', version, 'a whole number from 1');

@@ -5,6 +5,7 @@ import { readOnEvent, type OnEventMetadata } from './on-event.decorator.js';
 export interface DecoratedMethod extends OnEventMetadata {
   readonly id: string;
   readonly method: string | symbol;
+  readonly fn: (...args: never[]) => unknown;
   /** The same for every decorator of one method of one class. */
   readonly owner: object;
   readonly hostClass: object;
@@ -21,7 +22,16 @@ export function* decoratedMethods(wrapper: InstanceWrapper): Iterable<DecoratedM
     const name = typeof method === 'symbol' ? `[${method.description ?? ''}]` : method;
     const owner = ownerOf(hostClass, method);
     for (const { keys, options } of readOnEvent(fn)) {
-      yield { keys, options, id: options.id ?? `${className}.${name}`, method, owner, hostClass, className };
+      yield {
+        keys,
+        options,
+        id: options.id ?? `${className}.${name}`,
+        method,
+        fn,
+        owner,
+        hostClass,
+        className,
+      };
     }
   }
 }
@@ -40,7 +50,7 @@ function prototypeOf(wrapper: InstanceWrapper): object | undefined {
 }
 
 /** Every method, the overriding before the overridden, which it hides. */
-function* methodsOf(prototype: object): Iterable<[string | symbol, object]> {
+function* methodsOf(prototype: object): Iterable<[string | symbol, DecoratedMethod['fn']]> {
   const seen = new Set<string | symbol>(['constructor']);
   for (
     let level: object | null = prototype;
@@ -52,7 +62,7 @@ function* methodsOf(prototype: object): Iterable<[string | symbol, object]> {
       seen.add(key);
       // The descriptor, not the property: a getter would run.
       const value: unknown = Object.getOwnPropertyDescriptor(level, key)?.value;
-      if (typeof value === 'function') yield [key, value];
+      if (typeof value === 'function') yield [key, value as DecoratedMethod['fn']];
     }
   }
 }

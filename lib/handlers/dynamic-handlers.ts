@@ -1,4 +1,5 @@
 import type { BusParts } from '../bus-parts.js';
+import { maySuspend } from '../dispatch/correlation.js';
 import { nameOf } from '../emit/envelope.js';
 import type { EventKey } from '../event-types.js';
 import type { EventHandler, HandlerEntry } from './handler.js';
@@ -53,7 +54,15 @@ export class DynamicHandlers {
     if (isEventDefinition(key)) this.parts.registry.define(key);
     const pattern = nameOf(key as EventKey);
     const id = options.id ?? `on(${pattern})#${++this.#count}`;
-    const entry = this.parts.factory.make({ id, pattern, owner, label: `'${id}' (added by on())`, call, options });
+    const entry = this.parts.factory.make({
+      id,
+      pattern,
+      owner,
+      label: `'${id}' (added by on())`,
+      call,
+      suspends: maySuspend(call),
+      options,
+    });
     return { entry, remove: () => this.#remove(entry) };
   }
 

@@ -1,5 +1,6 @@
 import { ModulesContainer } from '@nestjs/core';
 import type { BusParts } from '../bus-parts.js';
+import { maySuspend } from '../dispatch/correlation.js';
 import { nameOf } from '../emit/envelope.js';
 import { EventConfigurationError } from '../errors.js';
 import type { EventClass, EventKey } from '../event-types.js';
@@ -54,6 +55,7 @@ export class HandlerExplorer {
   #register(decorated: DecoratedMethod, wrapper: InstanceWrapper, module: NestModule, suffix: string): void {
     const { id, method, owner, keys, options } = decorated;
     const call = this.#callOf(decorated, wrapper);
+    const suspends = this.#isWrapped(wrapper) || maySuspend(decorated.fn);
     for (const key of keys) {
       if (isEventDefinition(key)) this.parts.registry.define(key);
       const entry = this.parts.factory.make({
@@ -62,10 +64,16 @@ export class HandlerExplorer {
         owner: suffix === '' ? owner : wrapper,
         label: `${decorated.className}.${String(method)} in ${module.name}`,
         call: hydrating(key, call),
+        suspends,
         options,
       });
       this.parts.registry.add(entry);
     }
+  }
+
+  /** Resolving an instance and running enhancers take their time, whatever the method does. */
+  #isWrapped(wrapper: InstanceWrapper): boolean {
+    return this.parts.options.enhancers.length > 0 || isScoped(wrapper);
   }
 
   #callOf({ method }: DecoratedMethod, wrapper: InstanceWrapper): EventHandler {
@@ -76,7 +84,11 @@ export class HandlerExplorer {
   }
 
   /** What sets a second instance of a class apart in ids; `undefined` when it is not to be registered. */
-  #suffixOf({ hostClass, className }: DecoratedMethod, wrapper: InstanceWrapper, module: NestModule): string | undefined {
+  #suffixOf(
+    { hostClass, className }: DecoratedMethod,
+    wrapper: InstanceWrapper,
+    module: NestModule,
+  ): string | undefined {
     const first = this.#places.get(hostClass);
     if (first === undefined) {
       this.#places.set(hostClass, { instance: wrapper.instance, module: module.name });

@@ -33,6 +33,8 @@ export interface HandlerSpec {
   /** How errors name it. */
   readonly label: string;
   readonly call: EventHandler;
+  /** The call may go on after it has returned. */
+  readonly suspends: boolean;
   readonly options: HandlerOptions;
 }
 
@@ -48,10 +50,12 @@ export class HandlerFactory {
   ) {}
 
   /** @throws {EventConfigurationError} naming the handler and the option that cannot be used. */
-  make({ id, pattern, owner, label, call, options }: HandlerSpec): HandlerEntry {
+  make({ id, pattern, owner, label, call, suspends, options }: HandlerSpec): HandlerEntry {
     const { priority = 0, retry, async = false, timeoutMs, broadcast = false } = options;
     if (!Number.isFinite(priority)) {
-      throw new EventConfigurationError(`Handler ${label} has priority ${String(priority)}, but it must be a number.`);
+      throw new EventConfigurationError(
+        `Handler ${label} has priority ${String(priority)}, but it must be a number.`,
+      );
     }
     if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0)) {
       throw new EventConfigurationError(
@@ -69,6 +73,7 @@ export class HandlerFactory {
       async,
       broadcast,
       retry: resolveRetryPolicy(retry, this.defaultRetry, `Handler ${label}`),
+      suspends: suspends || timeoutMs !== undefined || this.middleware.length > 0,
       invoke: this.middleware.length === 0 ? timed : compose(this.middleware, timed),
       firstTry: new CallContext(id, this.bus, [this.lifetime]),
     };

@@ -6,14 +6,29 @@ import { assertEventName, compilePattern, isPattern } from './pattern.js';
 /** Names are mostly few, but an application may make them up as it goes: the cache of plans is bounded. */
 const MAX_CACHED_PLANS = 10_000;
 
+/** Handlers to run one after the other. */
+export interface HandlerGroup {
+  /** In the order to run: priority, then order of registration. */
+  readonly handlers: readonly HandlerEntry[];
+  /** One of them may go on after it has returned. */
+  readonly suspends: boolean;
+}
+
+/** A group, and its halves for backends that deliver to services and to processes apart. */
+export interface SplitGroup extends HandlerGroup {
+  /** Runs once per service. */
+  readonly group: HandlerGroup;
+  /** Runs in every process. */
+  readonly broadcast: HandlerGroup;
+}
+
 /** Everything there is to know about the handlers of one event name, worked out once. */
 export interface DispatchPlan {
-  /** In the order to run: priority, then order of registration. */
-  readonly all: readonly HandlerEntry[];
+  readonly all: SplitGroup;
   /** Those that `emit` runs inline. */
-  readonly inline: readonly HandlerEntry[];
+  readonly inline: HandlerGroup;
   /** Those that `emit` leaves to the backend. */
-  readonly deferred: readonly HandlerEntry[];
+  readonly deferred: SplitGroup;
   /** The event's definition, where one is known. */
   readonly definition: EventDefinition | undefined;
 }
@@ -109,9 +124,9 @@ export class HandlerRegistry {
     const all = firstOfEachId(found.sort(byPriority));
     if (all.length > this.maxHandlersPerEvent) throw this.#tooMany(name);
     const plan: DispatchPlan = {
-      all,
-      inline: all.filter((entry) => !entry.async),
-      deferred: all.filter((entry) => entry.async),
+      all: splitGroup(all),
+      inline: groupOf(all.filter((entry) => !entry.async)),
+      deferred: splitGroup(all.filter((entry) => entry.async)),
       definition,
     };
     if (this.#plans.size >= MAX_CACHED_PLANS) this.#plans.clear();
@@ -133,6 +148,18 @@ export class HandlerRegistry {
       `Event '${name}' has more than ${this.maxHandlersPerEvent} handlers, which is most often a leak of on() without off(). If it is meant, raise 'maxHandlersPerEvent'.`,
     );
   }
+}
+
+function splitGroup(handlers: readonly HandlerEntry[]): SplitGroup {
+  return {
+    ...groupOf(handlers),
+    group: groupOf(handlers.filter(({ broadcast }) => !broadcast)),
+    broadcast: groupOf(handlers.filter(({ broadcast }) => broadcast)),
+  };
+}
+
+export function groupOf(handlers: readonly HandlerEntry[]): HandlerGroup {
+  return { handlers, suspends: handlers.some(({ suspends }) => suspends) };
 }
 
 function byPriority(a: HandlerEntry, b: HandlerEntry): number {

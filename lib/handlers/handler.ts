@@ -37,6 +37,8 @@ export interface HandlerEntry {
   readonly async: boolean;
   readonly broadcast: boolean;
   readonly retry: ResolvedRetryPolicy;
+  /** It may go on after it has returned: it is async, returns something, or is wrapped in what is. */
+  readonly suspends: boolean;
   /** Middleware, timeout, scope and enhancers around the method, composed at boot. */
   readonly invoke: EventHandler;
   /** The context of every first try that has nothing special about it, so that it costs nothing. */

@@ -50,7 +50,9 @@ export function OnEvent<const K extends EventListenable | readonly EventListenab
 ): OnEventDecorator<K> {
   const keys = (Array.isArray(key) ? key : [key]) as EventListenable[];
   if (keys.length === 0) {
-    throw new EventConfigurationError('@OnEvent was given an empty list; name at least one event to listen to.');
+    throw new EventConfigurationError(
+      '@OnEvent was given an empty list; name at least one event to listen to.',
+    );
   }
   return (_target, property, descriptor) => {
     const method = descriptor?.value as unknown;

@@ -18,7 +18,10 @@ import { validateData } from './validate.js';
  * @example
  * const signup = eventDataAs(event, Signup); // a Signup, with its methods
  */
-export function eventDataAs<S extends StandardSchemaV1>(event: Event, target: S): StandardSchemaV1.InferOutput<S>;
+export function eventDataAs<S extends StandardSchemaV1>(
+  event: Event,
+  target: S,
+): StandardSchemaV1.InferOutput<S>;
 export function eventDataAs<T>(event: Event, target: EventClass<T>): T;
 export function eventDataAs(event: Event, target: StandardSchemaV1 | EventClass): unknown {
   if (isStandardSchema(target)) {

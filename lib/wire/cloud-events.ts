@@ -88,7 +88,14 @@ export function decodeEvent(wire: string | Readonly<Record<string, unknown>>): E
     inlinedBy: text(attributes['inlinedby']),
     metadata: decodeMetadata(attributes),
   };
-  return new Event(type, data, createdAt, source, schemaversion === undefined ? 1 : Number(schemaversion), extras);
+  return new Event(
+    type,
+    data,
+    createdAt,
+    source,
+    schemaversion === undefined ? 1 : Number(schemaversion),
+    extras,
+  );
 }
 
 /**
