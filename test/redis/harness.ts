@@ -29,6 +29,7 @@ export type Answer = (
 export class Harness {
   readonly namespace = `test-${randomUUID()}`;
   readonly reports: Error[] = [];
+  /** For looking at what the backends did, and for doing what others might. */
   readonly client: Redis;
   readonly #backends: RedisStreamsBackend[] = [];
 
@@ -55,6 +56,7 @@ export class Harness {
       source: 'app',
       hasBroadcastHandlers: () => false,
       report: (error) => this.reports.push(error),
+      deadLetter: () => Promise.reject(new Error('This backend keeps its dead letters itself.')),
       ...host,
     });
     this.#backends.push(backend);

@@ -27,8 +27,9 @@ export class Claim implements Delivery {
     public deliveries: number,
   ) {}
 
+  /** Seen before: taken up more than once, or addressed to one handler because of an earlier try. */
   get redelivered(): boolean {
-    return this.deliveries > 1;
+    return this.deliveries > 1 || this.handlerId !== undefined || this.deadLetterId !== undefined;
   }
 
   /** Made when somebody asks: most handlers never do. */

@@ -7,6 +7,7 @@ import {
   type DeadLetterStore,
 } from '../../dead-letters/dead-letter.js';
 import { EventConfigurationError } from '../../errors.js';
+import { deadLetterMatcher, pageLimit } from '../../dead-letters/dead-letter-matcher.js';
 import { encodeEvent } from '../../wire/cloud-events.js';
 import { fieldsOf } from './codec.js';
 import type { RedisConnection } from './connection.js';
@@ -28,10 +29,8 @@ import {
   DEAD_TRANSITION,
 } from './scripts.js';
 
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1000;
+/** Entries looked at per call. */
 const PAGE = 200;
-const OPEN: readonly DeadLetterStatus[] = ['dead', 'retrying'];
 
 /** Dead letters of one group, in Redis. Entries that are resolved or discarded stay until 1,000 newer ones are. */
 export class RedisDeadLetterStore implements DeadLetterStore {
@@ -55,23 +54,19 @@ export class RedisDeadLetterStore implements DeadLetterStore {
     return (await this.#read(id))?.entry;
   }
 
-  async list({ cursor, limit = DEFAULT_LIMIT, ...filter }: DeadLetterQuery = {}): Promise<DeadLetterPage> {
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-      throw new EventConfigurationError(
-        `A list of dead letters has a 'limit' of ${String(limit)}. Use a whole number from 1 to ${MAX_LIMIT}.`,
-      );
-    }
+  async list({ cursor, limit, ...filter }: DeadLetterQuery = {}): Promise<DeadLetterPage> {
+    const most = pageLimit(limit);
     let [from, after] = cursor === undefined ? ['-inf', ''] : readCursor(cursor);
     if (cursor === undefined && filter.since) from = String(filter.since.getTime());
     const to = filter.until ? `(${filter.until.getTime()}` : '+inf';
-    const matches = matcher(filter);
+    const matches = deadLetterMatcher(filter);
     const entries: DeadLetter[] = [];
     for (;;) {
       const page = (await this.connection.run(DEAD_PAGE, this.#dead(), [from, to, after, PAGE])) as string[];
       for (let i = 0; i < page.length; i += 4) {
         const entry = decodeDeadLetter(page[i + 2]!, page[i + 3]!);
         if (!matches(entry)) continue;
-        if (entries.length === limit) return { entries, cursor: cursorOf(entries.at(-1)!) };
+        if (entries.length === most) return { entries, cursor: cursorOf(entries.at(-1)!) };
         entries.push(entry);
       }
       if (page.length < PAGE * 4) return { entries };
@@ -134,28 +129,11 @@ export class RedisDeadLetterStore implements DeadLetterStore {
 /** Fields of the entry that brings a dead letter back to its handler. What was unreadable comes back as it was. */
 function deliveryOf({ id, event, handlerId, attempts, raw }: DeadLetter): string[] {
   if (raw !== undefined) {
-    const { delivery: _, ...fields } = JSON.parse(raw) as Record<string, string>;
+    const fields = JSON.parse(raw) as Record<string, string>;
     return [...Object.entries(fields).flat(), 'delivery', JSON.stringify({ deadLetterId: id, attempts })];
   }
   const envelope = { attempt: 1, attempts, deadLetterId: id };
   return fieldsOf(encodeEvent(event), handlerId === ALL_HANDLERS ? envelope : { ...envelope, handlerId });
-}
-
-function matcher({ type, handlerId, status = OPEN, since, until, text }: DeadLetterQuery) {
-  const statuses = new Set(typeof status === 'string' ? [status] : status);
-  const needle = text?.toLowerCase();
-  return (entry: DeadLetter): boolean =>
-    statuses.has(entry.status) &&
-    (type === undefined || entry.event.type === type) &&
-    (handlerId === undefined || entry.handlerId === handlerId) &&
-    (since === undefined || entry.failedAt >= since) &&
-    (until === undefined || entry.failedAt < until) &&
-    (needle === undefined || searchable(entry).includes(needle));
-}
-
-function searchable({ event, attempts }: DeadLetter): string {
-  const messages = attempts.map(({ error }) => error.message);
-  return [JSON.stringify(event.data), event.id, ...messages].join('\n').toLowerCase();
 }
 
 /** The time of failure and the id of the last entry of a page: where the next one begins. */

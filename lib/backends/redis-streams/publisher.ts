@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { EventBusClosedError, EventPublishError } from '../../errors.js';
 import type { RedisClient, RedisConnection } from './connection.js';
 import { PUBLISH, SCHEDULE } from './scripts.js';
@@ -12,7 +13,6 @@ class Batch {
   readonly wires: string[] = [];
   readonly waiters: { resolve: () => void; reject: (error: Error) => void }[] = [];
   chars = 0;
-  sent = false;
 
   get full(): boolean {
     return this.wires.length >= MAX_BATCH_EVENTS || this.chars >= MAX_BATCH_CHARS;
@@ -61,7 +61,7 @@ export class Publisher {
 
   /** Events that Redis has not confirmed yet. */
   get unconfirmed(): boolean {
-    return this.#batch !== undefined || this.#sending.size > 0;
+    return this.#sending.size > 0;
   }
 
   /** Appends an event to the stream; resolves when Redis has it. */
@@ -69,7 +69,8 @@ export class Publisher {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#batch === undefined || this.#batch.full) {
       const batch = (this.#batch = new Batch());
-      setImmediate(() => this.#flush(batch));
+      const sending = this.#send(batch).finally(() => this.#sending.delete(sending));
+      this.#sending.add(sending);
     }
     return this.#batch.add(wire);
   }
@@ -114,7 +115,6 @@ export class Publisher {
 
   /** Waits until everything accepted so far is confirmed or refused. */
   async flush(): Promise<void> {
-    if (this.#batch) this.#flush(this.#batch);
     await Promise.all(this.#sending);
   }
 
@@ -124,15 +124,9 @@ export class Publisher {
     for (const limit of this.#limits) limit.abort(new Error('the backend was closed'));
   }
 
-  #flush(batch: Batch): void {
-    if (batch.sent) return;
-    batch.sent = true;
-    if (this.#batch === batch) this.#batch = undefined;
-    const sending = this.#send(batch).finally(() => this.#sending.delete(sending));
-    this.#sending.add(sending);
-  }
-
   async #send(batch: Batch): Promise<void> {
+    await setImmediate();
+    if (this.#batch === batch) this.#batch = undefined;
     try {
       const failures = await this.bounded((client) => this.#append(client, batch.wires), batch.wires.length);
       batch.settle(failures);

@@ -22,11 +22,10 @@ export class Rejects {
   /** Keeps the fields of an entry that is not an event, so that an operator can see them. */
   unreadable(claim: Claim, error: Error): void {
     this.report(error);
-    const fields = Object.fromEntries(pairs(claim.fields));
+    const { delivery, ...fields } = Object.fromEntries(pairs(claim.fields));
     const event = createEvent(UNREADABLE, fields, { id: `${claim.stream}:${claim.id}` });
-    const raw = JSON.stringify(fields);
-    const { deadLetterId: id } = envelopeOrNothing(fields['delivery']);
-    this.#bury(claim, { event, wire: encodeEvent(event), envelope: { deadLetterId: id } }, error, raw);
+    const message = { event, wire: encodeEvent(event), envelope: envelopeOrNothing(delivery) };
+    this.#bury(claim, message, error, JSON.stringify(fields));
   }
 
   /** Whether the entry was taken up too often without an end: it probably kills the process that handles it. */

@@ -1,0 +1,168 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import {
+  EventBusClosedError,
+  EventConfigurationError,
+  EventPublishError,
+  EventSerializationError,
+} from '../../lib/errors.js';
+import { createEvent } from '../../lib/event.js';
+import { RedisStreamsBackend } from '../../lib/redis.js';
+import type { TestServer } from '../support/services/private-server.js';
+import { describeWithOwnRedis, startRedis } from '../support/services/redis.js';
+import { waitFor } from '../support/wait-for.js';
+import { Harness } from './harness.js';
+
+describeWithOwnRedis('Redis Streams: publishing', () => {
+  let server: TestServer;
+  let test: Harness;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => {
+    test = new Harness(server.url);
+  });
+  afterEach(() => test.close());
+
+  const publishMany = (backend: RedisStreamsBackend, count: number) =>
+    Promise.allSettled(Array.from({ length: count }, (_, i) => backend.publish(createEvent('many', i))));
+
+  it('stores an event before it resolves', async () => {
+    const backend = test.backend();
+    await backend.publish(createEvent('stored', { n: 1 }));
+    expect(await test.client.xlen(test.key('stream'))).toBe(1);
+  });
+
+  it('stores a few thousand concurrent events once each, in order, in a few calls', async () => {
+    const backend = test.backend();
+    await publishMany(backend, 2);
+    const calls = async () =>
+      (await test.client.info('commandstats'))
+        .match(/cmdstat_eval(sha)?:calls=(\d+)/g)
+        ?.map((line) => Number(line.split('=')[1])) ?? [];
+    const before = (await calls()).reduce((a, b) => a + b, 0);
+    await publishMany(backend, 3000);
+    const after = (await calls()).reduce((a, b) => a + b, 0);
+    expect(after - before).toBeLessThanOrEqual(3000 / 500 + 2);
+    const entries = await test.client.xrange(test.key('stream'), '-', '+');
+    expect(entries.slice(2).map(([, fields]) => JSON.parse(fields[1]!).data)).toEqual(
+      Array.from({ length: 3000 }, (_, i) => i),
+    );
+  });
+
+  it('rejects exactly the events of a batch that Redis refused', async () => {
+    // One id is left: the first event of the batch takes it.
+    const key = test.key('stream');
+    await test.client.xadd(key, '18446744073709551615-18446744073709551614', 'event', '{}');
+    const results = await publishMany(test.backend(), 3);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect((results[1] as PromiseRejectedResult).reason).toBeInstanceOf(EventPublishError);
+    expect(String((results[1] as PromiseRejectedResult).reason)).toContain('exhausted');
+    expect(await test.client.xlen(key)).toBe(2);
+  });
+
+  it('tells publishBatch which entries failed', async () => {
+    const cyclic: Record<string, unknown> = {};
+    cyclic['self'] = cyclic;
+    const results = await test
+      .backend()
+      .publishBatch([
+        { event: createEvent('a', 1) },
+        { event: createEvent('b', cyclic) },
+        { event: createEvent('c', 3) },
+      ]);
+    expect(results[0]).toBeUndefined();
+    expect(results[1]).toBeInstanceOf(EventSerializationError);
+    expect(results[2]).toBeUndefined();
+    expect(await test.client.xlen(test.key('stream'))).toBe(2);
+  });
+
+  it('rejects when Redis is out of memory, and works again afterwards', async () => {
+    const backend = test.backend();
+    await backend.publish(createEvent('before', 1));
+    await test.client.config('SET', 'maxmemory', '1mb');
+    try {
+      const results = await publishMany(backend, 5);
+      for (const result of results) {
+        expect(result.status).toBe('rejected');
+        expect(String((result as PromiseRejectedResult).reason)).toContain('OOM');
+      }
+    } finally {
+      await test.client.config('SET', 'maxmemory', '0');
+    }
+    await backend.publish(createEvent('after', 1));
+    expect(await test.client.xlen(test.key('stream'))).toBe(2);
+  });
+
+  it('delivers a delayed event when its time has come, by the clock of the server, and not before', async () => {
+    const backend = test.backend();
+    const arrivals: number[] = [];
+    await test.consume(backend, () => void arrivals.push(Date.now()));
+    const publishedAt = Date.now();
+    await backend.publish(createEvent('delayed', 1), { delayMs: 250 });
+    expect(await backend.stats()).toMatchObject({ delayed: 1, queued: 0 });
+    await waitFor(() => arrivals.length === 1);
+    expect(arrivals[0]! - publishedAt).toBeGreaterThanOrEqual(249);
+    expect(arrivals[0]! - publishedAt).toBeLessThan(1250);
+    expect(await test.client.hlen(test.key('scheduled'))).toBe(0);
+  });
+
+  it('refuses options that cannot work, in a full sentence', () => {
+    const make = (options: object) => () => new RedisStreamsBackend({ connection: server.url, ...options });
+    expect(make({ connection: '' })).toThrow(EventConfigurationError);
+    expect(make({ namespace: 'a{b}' })).toThrow("Option 'namespace' of RedisStreamsBackend is 'a{b}'.");
+    expect(make({ concurrency: 0 })).toThrow('Set it to a whole number of at least 1.');
+    expect(make({ leaseMs: 20 })).toThrow("Option 'leaseMs'");
+    expect(make({ maxDeliveries: 1.5 })).toThrow("Option 'maxDeliveries'");
+    expect(make({ trimMinAgeMs: Infinity })).not.toThrow();
+  });
+
+  it('names what is missing when it has no group', async () => {
+    const backend = new RedisStreamsBackend({ connection: server.url });
+    await expect(backend.subscribe(async () => undefined as never)).rejects.toThrow("needs a 'group'");
+    await backend.close();
+  });
+
+  it('rejects within its time limit while the server is gone, and stores nothing later', async () => {
+    const own = await startRedis();
+    const harness = new Harness(own.url);
+    try {
+      const backend = harness.backend({ publishTimeoutMs: 400 });
+      await backend.publish(createEvent('before', 1));
+      await own.kill9();
+      await waitFor(() => harness.reports.length > 0);
+      const startedAt = Date.now();
+      const results = await publishMany(backend, 3);
+      expect(Date.now() - startedAt).toBeLessThan(1500);
+      for (const result of results) {
+        expect(result.status).toBe('rejected');
+        expect((result as PromiseRejectedResult).reason).toBeInstanceOf(EventPublishError);
+        expect((result as PromiseRejectedResult).reason.cause).toBeInstanceOf(Error);
+      }
+      await own.restart();
+      await waitFor(
+        () =>
+          backend.publish(createEvent('after', 1)).then(
+            () => true,
+            () => false,
+          ),
+        { timeoutMs: 10_000 },
+      );
+      const stored = await harness.client.xrange(harness.key('stream'), '-', '+');
+      expect(stored.map(([, fields]) => JSON.parse(fields[1]!).type)).toEqual(['before', 'after']);
+    } finally {
+      await harness.close();
+      await own.stop();
+    }
+  });
+
+  it('confirms everything before it closes, and refuses everything afterwards', async () => {
+    const backend = test.backend();
+    await backend.publish(createEvent('first', 1));
+    const publishing = publishMany(backend, 1000);
+    await backend.close();
+    expect((await publishing).every(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(await test.client.xlen(test.key('stream'))).toBe(1001);
+    await expect(backend.publish(createEvent('late', 1))).rejects.toBeInstanceOf(EventBusClosedError);
+  });
+});

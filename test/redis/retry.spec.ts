@@ -1,0 +1,182 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createEvent } from '../../lib/event.js';
+import type { HandlerRetry } from '../../lib/backends/backend.js';
+import type { TestServer } from '../support/services/private-server.js';
+import { startRedis } from '../support/services/redis.js';
+import { waitFor } from '../support/wait-for.js';
+import { deadLetterOf, Harness } from './harness.js';
+
+const retryOf = (attempt: number, delayMs: number, handlerId = 'mail'): HandlerRetry => ({
+  handlerId,
+  attempt,
+  delayMs,
+  attempts: [{ at: 1, durationMs: 2, error: { name: 'Error', message: `try ${attempt - 1}` } }],
+});
+
+describe('Redis Streams: retries', () => {
+  let server: TestServer;
+  let test: Harness;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => {
+    test = new Harness(server.url);
+  });
+  afterEach(() => test.close());
+
+  it('gives a retry to the handler that failed, in its own group only, with its history', async () => {
+    const backend = test.backend();
+    const other = await test.consume(test.backend({ group: 'other' }));
+    const seen = await test.consume(backend, (_, { attempt = 1 }) =>
+      attempt === 1 ? { status: 'failed', retries: [retryOf(2, 0), retryOf(2, 50, 'crm')] } : undefined,
+    );
+    await backend.publish(createEvent('signup', { n: 1 }));
+    await waitFor(() => seen.length === 3);
+    await backend.idle(AbortSignal.timeout(5000));
+    expect(seen.slice(1).map(({ delivery: { handlerId, attempt } }) => [handlerId, attempt])).toEqual([
+      ['mail', 2],
+      ['crm', 2],
+    ]);
+    expect(seen[1]!.delivery.attempts).toEqual(retryOf(2, 0).attempts);
+    expect(seen[1]!.event.data).toEqual({ n: 1 });
+    expect(seen[1]!.event.id).toBe(seen[0]!.event.id);
+    expect(other).toHaveLength(1);
+  });
+
+  it('waits as long as it was told', async () => {
+    const backend = test.backend();
+    const times: number[] = [];
+    await test.consume(backend, (_, { attempt = 1 }) => {
+      times.push(Date.now());
+      return attempt < 4 ? { status: 'failed', retries: [retryOf(attempt + 1, 100 * attempt)] } : undefined;
+    });
+    await backend.publish(createEvent('signup', {}));
+    await waitFor(() => times.length === 4);
+    times.slice(1).forEach((time, i) => {
+      const gap = time - times[i]!;
+      expect(gap).toBeGreaterThanOrEqual(100 * (i + 1) - 1);
+      expect(gap).toBeLessThan(100 * (i + 1) + 500);
+    });
+  });
+
+  it('does not hold up others while it waits', async () => {
+    const backend = test.backend({ concurrency: 1 });
+    const seen = await test.consume(backend, (event, { attempt = 1 }) =>
+      event.type === 'bad' && attempt === 1 ? { status: 'failed', retries: [retryOf(2, 60_000)] } : undefined,
+    );
+    await backend.publish(createEvent('bad', {}));
+    for (let i = 0; i < 20; i++) await backend.publish(createEvent('good', i));
+    await waitFor(() => seen.length === 21);
+    expect(await backend.stats()).toMatchObject({ scheduled: 1 });
+  });
+
+  it('continues to count attempts in the next process', async () => {
+    const first = test.backend();
+    await test.consume(first, () => ({ status: 'failed', retries: [retryOf(3, 300)] }));
+    await first.publish(createEvent('signup', {}));
+    await waitFor(async () => (await first.stats())['scheduled'] === 1);
+    await first.close();
+    const seen = await test.consume(test.backend());
+    await waitFor(() => seen.length === 1);
+    expect(seen[0]!.delivery).toMatchObject({
+      handlerId: 'mail',
+      attempt: 3,
+      attempts: retryOf(3, 0).attempts,
+    });
+  });
+
+  it('moves each of a thousand due retries once, with two processes at it', async () => {
+    const backends = [test.backend({ concurrency: 200 }), test.backend({ concurrency: 200 })];
+    const retried = new Map<string, number>();
+    await Promise.all(
+      backends.map((backend) =>
+        test.consume(backend, (event, { attempt = 1 }) => {
+          if (attempt === 1) return { status: 'failed', retries: [retryOf(2, 400)] };
+          retried.set(event.id, (retried.get(event.id) ?? 0) + 1);
+          return undefined;
+        }),
+      ),
+    );
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => backends[0]!.publish(createEvent('signup', i))));
+    await waitFor(() => retried.size === 1000, { timeoutMs: 10_000 });
+    await backends[0]!.idle(AbortSignal.timeout(5000));
+    expect([...retried.values()].every((count) => count === 1)).toBe(true);
+    expect(await test.client.hlen(test.key('retry-scheduled:service'))).toBe(0);
+  });
+
+  it('stores a dead letter, and settles it when a retry succeeds', async () => {
+    const backend = test.backend();
+    const seen = await test.consume(backend, (event, { deadLetterId }) =>
+      deadLetterId
+        ? { resolved: [deadLetterId] }
+        : { status: 'failed', deadLetters: [deadLetterOf(event, 'mail')] },
+    );
+    await backend.publish(createEvent('signup', { n: 1 }));
+    await waitFor(async () => (await backend.deadLetters.size()) === 1);
+    const { entries } = await backend.deadLetters.list();
+    expect(entries).toHaveLength(1);
+    expect(entries[0]).toMatchObject({ handlerId: 'mail', status: 'dead', id: `${seen[0]!.event.id}:mail` });
+    expect(await backend.deadLetters.requeue(entries[0]!.id)).toBe(true);
+    await waitFor(() => seen.length === 2);
+    expect(seen[1]!.delivery).toMatchObject({
+      handlerId: 'mail',
+      deadLetterId: entries[0]!.id,
+      redelivered: true,
+    });
+    await waitFor(async () => (await backend.deadLetters.get(entries[0]!.id))?.status === 'resolved');
+    expect(await backend.deadLetters.size()).toBe(0);
+  });
+
+  it('keeps settling until Redis takes it', async () => {
+    const backend = test.backend();
+    let failing = true;
+    await test.consume(backend, async () => {
+      if (failing) await test.client.config('SET', 'maxmemory', '1mb');
+      return { status: 'failed', retries: [retryOf(2, 60_000)] };
+    });
+    await backend.publish(createEvent('signup', {}));
+    try {
+      await waitFor(() => test.reports.some(({ message }) => message.includes('OOM')));
+    } finally {
+      failing = false;
+      await test.client.config('SET', 'maxmemory', '0');
+    }
+    await waitFor(async () => (await backend.stats())['scheduled'] === 1);
+    await waitFor(async () => (await backend.stats())['pending'] === 0);
+  });
+
+  it('redelivers to one handler on demand', async () => {
+    const backend = test.backend();
+    const seen = await test.consume(backend);
+    const event = createEvent('signup', { n: 1 });
+    await backend.redeliver(event, { handlerId: 'mail', attempt: 2, deadLetterId: 'some:id' });
+    await waitFor(() => seen.length === 1);
+    expect(seen[0]!.event.id).toBe(event.id);
+    expect(seen[0]!.delivery).toMatchObject({ handlerId: 'mail', attempt: 2, deadLetterId: 'some:id' });
+  });
+
+  it('keeps unreadable entries as dead letters with what they held, and goes on', async () => {
+    const backend = test.backend();
+    const seen = await test.consume(backend);
+    const garbage = ['not json', '{"type":"no id"}', '[]'];
+    for (const text of garbage) await test.client.xadd(test.key('stream'), '*', 'event', text);
+    await test.client.xadd(test.key('stream'), '*', 'other', 'fields');
+    await backend.publish(createEvent('good', {}));
+    await waitFor(() => seen.length === 1);
+    await backend.idle(AbortSignal.timeout(5000));
+    const { entries } = await backend.deadLetters.list();
+    expect(entries.map(({ raw }) => JSON.parse(raw!))).toEqual([
+      ...garbage.map((event) => ({ event })),
+      { other: 'fields' },
+    ]);
+    expect(entries.every(({ handlerId, event }) => handlerId === '*' && event.type === 'unreadable')).toBe(
+      true,
+    );
+    expect(test.reports).toHaveLength(4);
+    // Retried, it is as unreadable as before, and still one entry.
+    await backend.deadLetters.requeue(entries[0]!.id);
+    await waitFor(async () => (await backend.deadLetters.get(entries[0]!.id))!.attempts.length === 2);
+    expect(await backend.deadLetters.size()).toBe(4);
+  });
+});
