@@ -1,17 +1,13 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { assertBuilt } from '../support/built-package.js';
 import { compile, COMPILERS, differences, expectedErrors } from './compile.js';
 
 jest.setTimeout(120_000);
 
 const cases = join(import.meta.dirname, 'cases');
 
-beforeAll(() => {
-  if (!existsSync(join(cases, '../../../dist/index.d.ts'))) {
-    throw new Error('These tests compile against dist: run npm run build first.');
-  }
-});
+beforeAll(assertBuilt);
 
 describe.each(Object.entries(COMPILERS))('%s', (_name, compiler) => {
   it.each(['with-event-map', 'without-event-map'])(
