@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import {
   type BackendHost,
@@ -22,6 +22,7 @@ Logger.overrideLogger(false); // the failures below are meant
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  jest.useRealTimers();
   for (const close of closers.splice(0)) await close();
 });
 
@@ -40,6 +41,7 @@ async function stuck(options: MemoryBackendOptions, host: BackendHost = recordin
   return { backend, running };
 }
 
+const never = new AbortController().signal;
 const event = (data: unknown = null) => createEvent('order.placed', data);
 
 describe('the bound of the queue', () => {
@@ -58,7 +60,7 @@ describe('the bound of the queue', () => {
     await expect(backend.publish(event())).rejects.toThrow(QueueFullError);
     expect((await backend.health()).status).toBe('degraded');
     await backend.subscribe(() => Promise.resolve(HANDLED));
-    await backend.idle(new AbortController().signal);
+    await backend.idle(never);
     expect((await backend.health()).status).toBe('up');
   });
 
@@ -147,7 +149,7 @@ describe("overflow: 'dead-letter'", () => {
     const { entries } = await backend.deadLetters.list();
     expect(entries.map(({ event: { data } }) => data)).toEqual(['second']);
     await backend.subscribe(() => HANDLED_NOW);
-    await backend.idle(new AbortController().signal);
+    await backend.idle(never);
   });
 });
 
@@ -174,14 +176,14 @@ describe("overflow: 'wait'", () => {
       await waitFor(() => running[0]?.event.data === last);
       running.shift()!.end();
     }
-    await backend.idle(new AbortController().signal);
+    await backend.idle(never);
   });
 
   it('counts a waiting emitter as work to wait for', async () => {
     const { backend, running } = await stuck({ workers: 1, queueSize: 1, overflow: 'wait' });
     const all = Promise.all([0, 1, 2].map((i) => backend.publish(event(i))));
     let idle = false;
-    const wait = backend.idle(new AbortController().signal).then(() => (idle = true));
+    const wait = backend.idle(never).then(() => (idle = true));
     for (const i of [0, 1, 2]) {
       await waitFor(() => running[0]?.event.data === i);
       expect(idle).toBe(false);
@@ -191,17 +193,21 @@ describe("overflow: 'wait'", () => {
   });
 
   it('waits for a place among the delayed events, too, and the time spent waiting counts', async () => {
+    jest.useFakeTimers();
     const backend = new MemoryBackend({ queueSize: 1, overflow: 'wait' });
     closers.push(() => backend.close());
-    const handledAt: number[] = [];
-    await backend.subscribe(() => (handledAt.push(performance.now()), Promise.resolve(HANDLED)));
-    const startedAt = performance.now();
-    const first = backend.publish(event(), { delayMs: 30 });
-    const second = backend.publish(event(), { delayMs: 35 });
-    await Promise.all([first, second]);
-    await waitFor(() => handledAt.length === 2);
-    expect(handledAt[1]! - startedAt).toBeGreaterThanOrEqual(34);
-    expect(handledAt[1]! - startedAt).toBeLessThan(60);
+    const handled: unknown[] = [];
+    await backend.subscribe(({ data }) => (handled.push(data), HANDLED_NOW));
+    await backend.publish(event('first'), { delayMs: 30 });
+    const second = backend.publish(event('second'), { delayMs: 35 });
+    jest.advanceTimersByTime(30);
+    await second;
+    jest.advanceTimersByTime(4);
+    await backend.idle(never);
+    expect(handled).toEqual(['first']);
+    jest.advanceTimersByTime(1);
+    await backend.idle(never);
+    expect(handled).toEqual(['first', 'second']);
   });
 
   it('is told when the backend closes instead', async () => {

@@ -74,7 +74,7 @@ describe('a handler that fails', () => {
   });
 
   it('finds a place in a queue that is full', async () => {
-    await start({ maxRetries: 1, initialBackoffMs: 50 }, { workers: 1, queueSize: 1, overflow: 'reject' });
+    await start({ maxRetries: 1, initialBackoffMs: 200 }, { workers: 1, queueSize: 1, overflow: 'reject' });
     const order: string[] = [];
     let block = Promise.resolve();
     bus.on('x', async ({ data }, { attempt }) => {
@@ -82,11 +82,13 @@ describe('a handler that fails', () => {
       if (data === 'flaky' && attempt === 1) throw new Error('once');
       if (data === 'slow') await block;
     });
+    const failed = new Promise((resolve) => bus.errors.subscribe(resolve));
     await bus.emitAsync('x', 'flaky');
-    await waitFor(async () => (await backend.stats()).retrying === 1);
+    await failed;
     let unblock!: () => void;
     block = new Promise((resolve) => (unblock = resolve));
     await bus.emitAsync('x', 'slow');
+    await waitFor(() => order.includes('slow 1'));
     await bus.emitAsync('x', 'queued');
     await waitFor(async () => (await backend.stats()).queued === 2);
     unblock();

@@ -155,6 +155,7 @@ it('a bus that has no time tells which events are lost', async () => {
   );
   await bus.start();
   const first = await bus.emitAsync('x', 1);
+  await waitFor(async () => (await bus.stats()).running === 1);
   await bus.emitAsync('x', 2, { delayMs: 60_000 });
   await bus.close();
   const told = notices.map(({ error }) => error.message).join('\n');
