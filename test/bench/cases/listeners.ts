@@ -1,0 +1,53 @@
+import { compileFunction } from 'node:vm';
+import { Injectable, type Type } from '@nestjs/common';
+
+/** Names of the events that are emitted in turn: with one alone, the compiler would inline what no application can. */
+export const EVENT_TYPES = ['user', 'order', 'invoice', 'cart'].flatMap((subject) => [
+  `${subject}.created`,
+  `${subject}.updated`,
+]);
+
+/** The payloads that are emitted in turn. */
+export const PAYLOADS = Array.from({ length: 64 }, (_, i) => ({
+  userId: i + 1,
+  email: `user${i + 1}@example.com`,
+}));
+
+/** Calls of handlers so far, and a sum that makes them use what they are given. */
+export interface Tally {
+  calls: number;
+  sum: number;
+}
+
+export interface ListenerOptions {
+  readonly types: readonly string[];
+  readonly handlersPerType: number;
+  readonly async: boolean;
+  /** What a handler reads off its argument. */
+  readonly reads: 'argument.userId' | 'argument.data.userId';
+  readonly decorate: (type: string) => (target: object, key: string, descriptor: PropertyDescriptor) => void;
+}
+
+/** A provider with that many handlers for each type, and the tally they write to. */
+export function makeListener(options: ListenerOptions): { listener: Type; tally: Tally } {
+  const { types, handlersPerType, decorate } = options;
+  const tally: Tally = { calls: 0, sum: 0 };
+  @Injectable()
+  class Listener {}
+  types.forEach((type, t) => {
+    for (let i = 0; i < handlersPerType; i++) {
+      const name = `on${t}x${i}`;
+      const descriptor = { value: makeMethod(name, options, tally), configurable: true, writable: true };
+      Object.defineProperty(Listener.prototype, name, descriptor);
+      decorate(type)(Listener.prototype, name, descriptor);
+    }
+  });
+  return { listener: Listener, tally };
+}
+
+/** Each from a source of its own, as in an application: closures of one source share what the compiler learns. */
+function makeMethod(name: string, { async, reads }: ListenerOptions, tally: Tally): () => unknown {
+  const source = `return ${async ? 'async ' : ''}function ${name}(argument) { tally.calls++; tally.sum += ${reads}; }`;
+  const make = compileFunction(source, ['tally']) as (tally: Tally) => () => unknown;
+  return make(tally);
+}
