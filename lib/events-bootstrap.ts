@@ -1,7 +1,8 @@
 import { Module, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
-import { ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { EventConfigurationError } from './errors.js';
 import { EventBus } from './event-bus.js';
+import type { EnhancerTools } from './handlers/enhancers.js';
 import { HandlerExplorer } from './handlers/handler-explorer.js';
 import type { NestModule } from './handlers/nest-types.js';
 import type { EventBusToken } from './events.tokens.js';
@@ -19,27 +20,26 @@ export class EventsBootstrap implements OnModuleInit, OnApplicationShutdown {
   static provider(bus: EventBusToken): Provider {
     return {
       provide: EventsBootstrap,
-      useFactory: (eventBus: EventBus, modules: ModulesContainer, creator: ExternalContextCreator) =>
-        new EventsBootstrap(eventBus, modules, creator),
-      inject: [bus, ModulesContainer, ExternalContextCreator],
+      useFactory: (
+        eventBus: EventBus,
+        modules: ModulesContainer,
+        creator: ExternalContextCreator,
+        config: ApplicationConfig,
+      ) => new EventsBootstrap(eventBus, modules, { creator, config }),
+      inject: [bus, ModulesContainer, ExternalContextCreator, ApplicationConfig],
     };
   }
 
   constructor(
     private readonly bus: EventBus,
     private readonly modules: ModulesContainer,
-    private readonly creator: ExternalContextCreator,
+    private readonly tools: EnhancerTools,
   ) {
     placeModules(modules, EventsCoreModule, Number.POSITIVE_INFINITY);
   }
 
   onModuleInit(): void {
-    const explorer = new HandlerExplorer(
-      this.bus.parts,
-      this.modules,
-      { creator: this.creator },
-      busNames(this.modules),
-    );
+    const explorer = new HandlerExplorer(this.bus.parts, this.modules, this.tools, busNames(this.modules));
     explorer.exploreAll();
     this.bus.parts.registerModule = (moduleRef) => explorer.explore(moduleOf(moduleRef, this.modules));
     this.bus.parts.lifecycle.ready();

@@ -40,6 +40,7 @@ export {
   type OnEventMetadata,
   type OnEventOptions,
 } from './handlers/on-event.decorator.js';
+export { isEventContext } from './handlers/enhancers.js';
 export type { EventHandler, HandlerContext } from './handlers/handler.js';
 export type { HandlerOptions } from './handlers/handler-factory.js';
 export type { EmitContext, EmitMiddleware, EmitStep, EventMiddleware } from './dispatch/middleware.js';
@@ -50,6 +51,7 @@ export type { ErrorStream, EventErrorNotice } from './error-stream.js';
 export type { EventObserver } from './observer.js';
 
 export {
+  ACCEPTED,
   type BackendCapabilities,
   type BackendHealth,
   type BackendHost,

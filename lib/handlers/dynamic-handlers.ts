@@ -5,6 +5,7 @@ import type { EventKey } from '../event-types.js';
 import type { EventHandler, HandlerEntry } from './handler.js';
 import type { HandlerOptions } from './handler-factory.js';
 import { isEventDefinition } from '../schema/define-event.js';
+import { hydrateEvent } from '../schema/event-data-as.js';
 
 /** Handlers that come and go at run time. */
 export class DynamicHandlers {
@@ -59,7 +60,7 @@ export class DynamicHandlers {
       pattern,
       owner,
       label: `'${id}' (added by on())`,
-      call,
+      call: typeof key === 'function' ? (event, context) => call(hydrateEvent(event, key), context) : call,
       suspends: maySuspend(call),
       options,
     });

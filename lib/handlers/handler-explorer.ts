@@ -3,30 +3,33 @@ import type { BusParts } from '../bus-parts.js';
 import { maySuspend } from '../dispatch/correlation.js';
 import { nameOf } from '../emit/envelope.js';
 import { EventConfigurationError } from '../errors.js';
-import type { EventClass, EventKey } from '../event-types.js';
+import type { EventKey } from '../event-types.js';
 import { isEventDefinition } from '../schema/define-event.js';
-import { hydrate } from '../schema/event-data-as.js';
 import { decoratedMethods, type DecoratedMethod } from './decorated-methods.js';
-import { enhancedCall, type EnhancerTools } from './enhancers.js';
+import { Enhancers, type EnhancerTools } from './enhancers.js';
 import type { EventHandler } from './handler.js';
-import { EventContexts, isScoped, scopedCall, singletonCall } from './host-call.js';
+import { EventContexts, type HandlerTarget, isScoped, scopedCall, singletonCall } from './host-call.js';
 import type { InstanceWrapper, NestModule } from './nest-types.js';
-import type { EventListenable } from './on-event.decorator.js';
 
 /** Finds the `@OnEvent` methods of an application and registers those of one bus. */
 export class HandlerExplorer {
   readonly #contexts = new EventContexts();
-  /** First place of every class, to notice one that is provided twice. */
-  readonly #places = new Map<object, { instance: unknown; module: string }>();
-  readonly #warned = new Set<object>();
+  readonly #enhancers: Enhancers | undefined;
+  readonly #explored = new Set<InstanceWrapper>();
+  /** First place of every class with handlers, to notice one that is provided twice. */
+  readonly #places = new Map<object, { readonly instance: unknown; readonly module: string }>();
 
+  /** @throws {EventConfigurationError} when the application has enhancers that cannot be put around handlers. */
   constructor(
     private readonly parts: BusParts,
     private readonly modules: ModulesContainer,
-    private readonly enhancers: EnhancerTools,
+    tools: EnhancerTools,
     /** Names of all buses of the application. */
     private readonly busNames: ReadonlySet<string | undefined>,
-  ) {}
+  ) {
+    const { enhancers } = parts.options;
+    if (enhancers.length > 0) this.#enhancers = new Enhancers(enhancers, tools, this.#contexts);
+  }
 
   /** @throws {EventConfigurationError} naming the handler that cannot be registered. */
   exploreAll(): void {
@@ -34,7 +37,7 @@ export class HandlerExplorer {
     this.#assertLimits();
   }
 
-  /** Registers the handlers of one module: of a lazy one, once it is loaded. */
+  /** Registers the handlers of one module: of a lazy one, once it is loaded. What it knows already it leaves alone. */
   explore(module: NestModule): void {
     for (const collection of [module.providers, module.controllers]) {
       for (const wrapper of collection.values()) this.#exploreWrapper(wrapper as InstanceWrapper, module);
@@ -42,28 +45,60 @@ export class HandlerExplorer {
   }
 
   #exploreWrapper(wrapper: InstanceWrapper, module: NestModule): void {
-    for (const decorated of decoratedMethods(wrapper)) {
+    if (this.#explored.has(wrapper)) return;
+    this.#explored.add(wrapper);
+    const own = this.#handlersOf(wrapper);
+    const [first] = own;
+    if (first === undefined) return;
+    const suffix = this.#suffixOf(first, wrapper, module);
+    if (suffix === undefined) return;
+    for (const decorated of own) this.#register(decorated, wrapper, module, suffix);
+  }
+
+  /** The handlers that are for this bus. */
+  #handlersOf(wrapper: InstanceWrapper): DecoratedMethod[] {
+    return [...decoratedMethods(wrapper)].filter((decorated) => {
       const { bus } = decorated.options;
       if (!this.busNames.has(bus)) throw this.#unknownBus(decorated, bus);
-      if (bus !== this.parts.options.name) continue;
-      const suffix = this.#suffixOf(decorated, wrapper, module);
-      if (suffix === undefined) return;
-      this.#register(decorated, wrapper, module, suffix);
+      return bus === this.parts.options.name;
+    });
+  }
+
+  /** What sets a second instance of a class apart in ids; `undefined` when it is not to be registered. */
+  #suffixOf(
+    { hostClass, className }: DecoratedMethod,
+    { instance }: InstanceWrapper,
+    module: NestModule,
+  ): string | undefined {
+    const first = this.#places.get(hostClass);
+    if (first === undefined) {
+      this.#places.set(hostClass, { instance, module: module.name });
+      return '';
     }
+    if (first.instance === instance) return undefined; // the same one under another token
+    const { duplicates } = this.parts.options;
+    if (duplicates === 'all') return `@${module.name}`;
+    const problem = `${className} is provided by ${first.module} and by ${module.name}, so each of its event handlers exists twice.`;
+    const mend = `Provide it in one module and export it, or set the option 'duplicates'.`;
+    if (duplicates === 'error') throw new EventConfigurationError(`${problem} ${mend}`);
+    this.parts.notices.warn(`${problem} Only the one of ${first.module} handles events. ${mend}`);
+    return undefined;
   }
 
   #register(decorated: DecoratedMethod, wrapper: InstanceWrapper, module: NestModule, suffix: string): void {
-    const { id, method, owner, keys, options } = decorated;
-    const call = this.#callOf(decorated, wrapper);
+    const { method, owner, keys, options } = decorated;
     const suspends = this.#isWrapped(wrapper) || maySuspend(decorated.fn);
+    const id = decorated.id + suffix;
     for (const key of keys) {
       if (isEventDefinition(key)) this.parts.registry.define(key);
+      const pattern = nameOf(key as EventKey);
+      const target = { wrapper, method, dataClass: typeof key === 'function' ? key : undefined };
       const entry = this.parts.factory.make({
-        id: id + suffix,
-        pattern: nameOf(key as EventKey),
+        id,
+        pattern,
         owner: suffix === '' ? owner : wrapper,
         label: `${decorated.className}.${String(method)} in ${module.name}`,
-        call: hydrating(key, call),
+        call: this.#callOf(target, `${id} ${pattern}`),
         suspends,
         options,
       });
@@ -73,38 +108,15 @@ export class HandlerExplorer {
 
   /** Resolving an instance and running enhancers take their time, whatever the method does. */
   #isWrapped(wrapper: InstanceWrapper): boolean {
-    return this.parts.options.enhancers.length > 0 || isScoped(wrapper);
+    return this.#enhancers !== undefined || isScoped(wrapper);
   }
 
-  #callOf({ method }: DecoratedMethod, wrapper: InstanceWrapper): EventHandler {
-    if (this.parts.options.enhancers.length > 0) {
-      return enhancedCall(wrapper, method, this.#contexts, this.parts.options.enhancers, this.enhancers);
+  #callOf(target: HandlerTarget, handlerName: string): EventHandler {
+    if (this.#enhancers !== undefined) {
+      const { name = '' } = this.parts.options;
+      return this.#enhancers.around(target, `${name}/${handlerName}`);
     }
-    return isScoped(wrapper) ? scopedCall(wrapper, method, this.#contexts) : singletonCall(wrapper, method);
-  }
-
-  /** What sets a second instance of a class apart in ids; `undefined` when it is not to be registered. */
-  #suffixOf(
-    { hostClass, className }: DecoratedMethod,
-    wrapper: InstanceWrapper,
-    module: NestModule,
-  ): string | undefined {
-    const first = this.#places.get(hostClass);
-    if (first === undefined) {
-      this.#places.set(hostClass, { instance: wrapper.instance, module: module.name });
-      return '';
-    }
-    if (first.instance === wrapper.instance) return '';
-    const { duplicates } = this.parts.options;
-    const problem = `${className} is provided by ${first.module} and by ${module.name}, so each of its event handlers exists twice.`;
-    const mend = `Provide it in one module and export it, or set the option 'duplicates'.`;
-    if (duplicates === 'error') throw new EventConfigurationError(`${problem} ${mend}`);
-    if (duplicates === 'all') return `@${module.name}`;
-    if (!this.#warned.has(wrapper)) {
-      this.#warned.add(wrapper);
-      this.parts.notices.warn(`${problem} Only the one of ${first.module} handles events. ${mend}`);
-    }
-    return undefined;
+    return isScoped(target.wrapper) ? scopedCall(target, this.#contexts) : singletonCall(target);
   }
 
   #unknownBus({ className, method }: DecoratedMethod, bus: string | undefined): EventConfigurationError {
@@ -120,13 +132,4 @@ export class HandlerExplorer {
       if (!pattern.includes('*')) this.parts.registry.plan(pattern);
     }
   }
-}
-
-/** A handler that asks for a class gets an instance of it, also when a broker brought plain JSON. */
-function hydrating(key: EventListenable, call: EventHandler): EventHandler {
-  if (typeof key !== 'function') return call;
-  return (event, context) => {
-    const data = hydrate(event.data, key as EventClass);
-    return call(data === event.data ? event : event.with(data), context);
-  };
 }

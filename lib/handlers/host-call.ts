@@ -1,21 +1,35 @@
 import { ContextIdFactory, ModuleRef, type ContextId } from '@nestjs/core';
 import type { Event } from '../event.js';
+import type { EventClass } from '../event-types.js';
+import { hydrateEvent } from '../schema/event-data-as.js';
 import type { EventHandler } from './handler.js';
 import type { InstanceWrapper } from './nest-types.js';
 
 type Host = Record<string | symbol, (...args: unknown[]) => unknown>;
 
-/** Gives every handler of one event and try the same injection context, as the handlers of one HTTP request have. */
-export class EventContexts {
-  readonly #contexts = new WeakMap<Event, { attempt: number; id: ContextId }>();
+/** The method behind a handler. */
+export interface HandlerTarget {
+  readonly wrapper: InstanceWrapper;
+  readonly method: string | symbol;
+  /** The class whose instances the handler asked for as data; absent for names, patterns and definitions. */
+  readonly dataClass?: EventClass;
+}
 
-  idFor(event: Event, attempt: number, moduleRef: ModuleRef): ContextId {
+/** Gives the handlers of one event the same injection context, as the handlers of one HTTP request have. */
+export class EventContexts {
+  readonly #contexts = new WeakMap<Event, { readonly id: ContextId; readonly usedBy: Set<string> }>();
+
+  /** The context for one call of a handler: a handler that comes back, to try again, gets a new one. */
+  idFor(event: Event, handlerId: string, moduleRef: ModuleRef): ContextId {
     const known = this.#contexts.get(event);
-    if (known?.attempt === attempt) return known.id;
+    if (known !== undefined && !known.usedBy.has(handlerId)) {
+      known.usedBy.add(handlerId);
+      return known.id;
+    }
     // The event itself goes to the context strategy, so that durable providers can be told apart by its tenant.
     const id = ContextIdFactory.getByRequest(event as unknown as Record<string, unknown>);
     moduleRef.registerRequestByContextId(event, id);
-    this.#contexts.set(event, { attempt, id });
+    this.#contexts.set(event, { id, usedBy: new Set([handlerId]) });
     return id;
   }
 }
@@ -26,12 +40,12 @@ export function isScoped(wrapper: InstanceWrapper): boolean {
 }
 
 /** Calls a method of the one instance. Looked up at each call, so that a test may spy on it after boot. */
-export function singletonCall(wrapper: InstanceWrapper, method: string | symbol): EventHandler {
+export function singletonCall({ wrapper, method, dataClass }: HandlerTarget): EventHandler {
   const host = wrapper.instance as Host;
-  return (
+  const call: EventHandler =
     (typeof method === 'string' && compiledCall(host, method)) ||
-    ((event, context) => host[method]!(event, context))
-  );
+    ((event, context) => host[method]!(event, context));
+  return dataClass === undefined ? call : (event, context) => call(hydrateEvent(event, dataClass), context);
 }
 
 /**
@@ -51,15 +65,21 @@ function compiledCall(host: Host, method: string): EventHandler | undefined {
 }
 
 /** Calls a method of an instance made for the event. A constructor that throws is a failure of the handler. */
-export function scopedCall(
-  wrapper: InstanceWrapper,
-  method: string | symbol,
-  contexts: EventContexts,
-): EventHandler {
-  const moduleRef = wrapper.host!.getProviderByKey(ModuleRef).instance as ModuleRef;
+export function scopedCall(target: HandlerTarget, contexts: EventContexts): EventHandler {
+  const { wrapper, method, dataClass } = target;
+  const moduleRef = moduleRefOf(wrapper);
   return async (event, context) => {
-    const id = contexts.idFor(event, context.attempt, moduleRef);
-    const host = await moduleRef.resolve<Host>(wrapper.token as string, id, { strict: true });
-    return host[method]!(event, context);
+    const id = contexts.idFor(event, context.handlerId, moduleRef);
+    const host = (await instanceFor(wrapper, id)) as Host;
+    return host[method]!(dataClass === undefined ? event : hydrateEvent(event, dataClass), context);
   };
+}
+
+/** The instance of a scoped provider for a context, made by the module that hosts it. */
+export function instanceFor(wrapper: InstanceWrapper, id: ContextId): Promise<unknown> {
+  return moduleRefOf(wrapper).resolve(wrapper.token as string, id, { strict: true });
+}
+
+export function moduleRefOf(wrapper: InstanceWrapper): ModuleRef {
+  return wrapper.host!.getProviderByKey(ModuleRef).instance as ModuleRef;
 }

@@ -46,3 +46,9 @@ export function hydrate<T>(data: unknown, target: EventClass<T>): T {
   if (data instanceof target || data === null || typeof data !== 'object') return data as T;
   return Object.assign(Object.create(target.prototype as object) as object, data) as T;
 }
+
+/** The event with an instance of the class as its data: a handler that asks for a class gets one, also from JSON. */
+export function hydrateEvent(event: Event, target: EventClass): Event {
+  const data = hydrate(event.data, target);
+  return data === event.data ? event : event.with(data);
+}
