@@ -25,7 +25,7 @@ export class BusParts {
   readonly backend: EventBackend;
   readonly registry: HandlerRegistry;
   readonly factory: HandlerFactory;
-  readonly schemas: SchemaGate;
+  readonly schemas = new SchemaGate();
   readonly envelopes: Envelopes;
   readonly publisher: Publisher;
   readonly dispatcher: Dispatcher;
@@ -50,7 +50,6 @@ export class BusParts {
     this.notices = new Notices(options.name, options.errorBufferSize, options.onError);
     this.registry = new HandlerRegistry(options.maxHandlersPerEvent);
     for (const definition of options.schemas) this.registry.define(definition);
-    this.schemas = new SchemaGate(this.registry);
     this.envelopes = new Envelopes(source, options.correlation);
     this.publisher = new Publisher(backend, this.observers, options.batching);
     this.deadLetterStore = options.deadLetters ?? backend.deadLetters ?? new MemoryDeadLetterStore();

@@ -136,6 +136,12 @@ export interface BackendHealth {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * The one promise a backend may return from `publish` when it has accepted an event synchronously, so that nobody
+ * waits for a microtask. Any other promise does as well.
+ */
+export const ACCEPTED: Promise<void> = Promise.resolve();
+
 /** A delivery with nothing to store: shared, so that success costs no object. */
 export const HANDLED: DispatchOutcome = Object.freeze({
   status: 'handled',

@@ -11,7 +11,12 @@ import { EventHandlerError } from '../errors.js';
 import { createEvent, type Event } from '../event.js';
 import type { EventBus } from '../event-bus.js';
 import type { HandlerContext, HandlerEntry } from '../handlers/handler.js';
-import { groupOf, type HandlerGroup, type HandlerRegistry } from '../handlers/handler-registry.js';
+import {
+  type DispatchPlan,
+  groupOf,
+  type HandlerGroup,
+  type HandlerRegistry,
+} from '../handlers/handler-registry.js';
 import type { SchemaGate } from '../schema/schema-gate.js';
 import { reviveEvent } from '../wire/cloud-events.js';
 import { CallContext } from './call-context.js';
@@ -51,9 +56,11 @@ export class Dispatcher {
     let event: Event | undefined;
     try {
       event = reviveEvent(value);
-      const current = this.host.schemas.onConsume(event);
-      if (!(current instanceof Promise)) return this.#deliver(current, delivery);
-      return this.#deliverLater(event, current, delivery);
+      const plan = this.host.registry.plan(event.type);
+      if (plan.definition === undefined) return this.#deliver(event, plan, delivery);
+      const current = this.host.schemas.onConsume(event, plan.definition);
+      if (current instanceof Promise) return this.#deliverLater(event, current, plan, delivery);
+      return this.#deliver(current, plan, delivery);
     } catch (thrown) {
       return this.#refuse(event ?? unreadable(value), delivery, thrown);
     }
@@ -62,27 +69,25 @@ export class Dispatcher {
   async #deliverLater(
     original: Event,
     current: Promise<Event>,
+    plan: DispatchPlan,
     delivery: Delivery,
   ): Promise<DispatchOutcome> {
-    let event: Event;
     try {
-      event = await current;
+      return await this.#deliver(await current, plan, delivery);
     } catch (thrown) {
       return this.#refuse(original, delivery, thrown);
     }
-    return this.#deliver(event, delivery);
   }
 
-  #deliver(event: Event, delivery: Delivery): Promise<DispatchOutcome> {
-    const { handlers, suspends } = this.#select(event, delivery);
+  #deliver(event: Event, plan: DispatchPlan, delivery: Delivery): Promise<DispatchOutcome> {
+    const { handlers, suspends } = this.#select(event, plan, delivery);
     return this.host.correlate
       ? causedBy(event, suspends, this.#run, handlers, delivery)
       : this.#run(event, handlers, delivery);
   }
 
   /** The handlers that this delivery is for. */
-  #select(event: Event, { handlerId, audience }: Delivery): HandlerGroup {
-    const { all, deferred } = this.host.registry.plan(event.type);
+  #select(event: Event, { all, deferred }: DispatchPlan, { handlerId, audience }: Delivery): HandlerGroup {
     if (handlerId !== undefined && handlerId !== ALL_HANDLERS) {
       const handler = all.handlers.find(({ id }) => id === handlerId);
       if (handler !== undefined) return groupOf([handler]);

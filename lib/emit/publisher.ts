@@ -1,4 +1,4 @@
-import type { EventBackend, PublishOptions } from '../backends/backend.js';
+import { ACCEPTED, type EventBackend, type PublishOptions } from '../backends/backend.js';
 import { EventConfigurationError, EventError, EventPublishError } from '../errors.js';
 import type { Event } from '../event.js';
 import type { Observers } from '../observer.js';
@@ -36,21 +36,25 @@ export class Publisher {
     }
   }
 
-  /** Resolves when the backend confirmed the event; rejects with an {@link EventError} otherwise. */
-  async publish(event: Event, delayMs?: number): Promise<EmitReceipt> {
+  /**
+   * Resolves when the backend confirmed the event; rejects with an {@link EventError} otherwise.
+   *
+   * @throws {EventConfigurationError} when the backend cannot delay.
+   */
+  publish(event: Event, delayMs?: number): Promise<EmitReceipt> {
     const outgoing = this.#prepare(event, delayMs);
+    let stored: Promise<void>;
     try {
-      if (this.#batcher === undefined) await this.backend.publish(event, outgoing.options);
-      else await this.#batcher.add(outgoing);
+      stored = this.#batcher?.add({ event, options: outgoing }) ?? this.backend.publish(event, outgoing);
     } catch (cause) {
-      throw this.#failed(event, cause);
+      return Promise.reject(this.#failed(event, cause));
     }
-    return this.#confirmed(event);
+    return stored === ACCEPTED ? Promise.resolve(this.#confirmed(event)) : this.#confirm(event, stored);
   }
 
   /** Publishes many, in one round trip where the backend can. One result per event, in order. */
   async publishAll(events: readonly { event: Event; delayMs?: number }[]): Promise<(EmitReceipt | Error)[]> {
-    const outgoing = events.map(({ event, delayMs }) => this.#prepare(event, delayMs));
+    const outgoing = events.map(({ event, delayMs }) => ({ event, options: this.#prepare(event, delayMs) }));
     const results = await this.#sendBatch(outgoing);
     return outgoing.map(({ event }, i) =>
       results[i] === undefined ? this.#confirmed(event) : this.#failed(event, results[i]),
@@ -70,11 +74,20 @@ export class Publisher {
     );
   }
 
-  #prepare(event: Event, delayMs: number | undefined): Outgoing {
+  #prepare(event: Event, delayMs: number | undefined): PublishOptions | undefined {
     this.assertCanDelay(event, delayMs);
     this.pending++;
     this.watch.publishing(event);
-    return delayMs === undefined ? { event } : { event, options: { delayMs } };
+    return delayMs === undefined ? undefined : { delayMs };
+  }
+
+  async #confirm(event: Event, stored: Promise<void>): Promise<EmitReceipt> {
+    try {
+      await stored;
+    } catch (cause) {
+      throw this.#failed(event, cause);
+    }
+    return this.#confirmed(event);
   }
 
   #confirmed(event: Event): EmitReceipt {

@@ -1,5 +1,4 @@
 import type { Event } from '../event.js';
-import type { HandlerRegistry } from '../handlers/handler-registry.js';
 import type { EventDefinition } from './define-event.js';
 import { toCurrent, validateData } from './validate.js';
 
@@ -7,8 +6,6 @@ import { toCurrent, validateData } from './validate.js';
 export class SchemaGate {
   /** Events whose data this process has checked; a schema need not accept its own output a second time. */
   readonly #checked = new WeakSet<Event>();
-
-  constructor(private readonly registry: HandlerRegistry) {}
 
   /** The data to send. @throws {EventValidationError} */
   onEmit(definition: EventDefinition | undefined, data: unknown): unknown {
@@ -23,9 +20,8 @@ export class SchemaGate {
   }
 
   /** @throws {EventValidationError} @throws {UnrecoverableError} when the event is newer than its definition. */
-  onConsume(event: Event): Event | Promise<Event> {
-    const { definition } = this.registry.plan(event.type);
-    if (definition === undefined || this.#checked.has(event)) return event;
+  onConsume(event: Event, definition: EventDefinition): Event | Promise<Event> {
+    if (this.#checked.has(event)) return event;
     const current = toCurrent(event, definition);
     if (current instanceof Promise) return current.then((checked) => this.mark(checked));
     return this.mark(current);

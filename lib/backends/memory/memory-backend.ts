@@ -3,6 +3,7 @@ import { wholeEventLetter } from '../../dead-letters/whole-event.js';
 import { toError } from '../../dispatch/failure.js';
 import { Event } from '../../event.js';
 import {
+  ACCEPTED,
   HANDLED,
   type BackendCapabilities,
   type BackendHealth,
@@ -21,9 +22,6 @@ import { resolveMemoryOptions, type MemoryBackendOptions } from './memory-option
 import { MemoryQueue } from './memory-queue.js';
 import { Timers } from './timers.js';
 import { WaitingLine } from './waiting-line.js';
-
-/** Shared by every event that is accepted at once. */
-const ACCEPTED = Promise.resolve();
 
 /**
  * Keeps events in this process: no broker, no durability. A bounded queue with a pool of workers; one event of a
