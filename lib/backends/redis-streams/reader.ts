@@ -39,16 +39,16 @@ export class BlockingReader {
     before: readonly (string | number)[],
     streams: readonly string[],
   ): Promise<readonly StreamBatch[]> {
-    const client = (this.#client ??= await this.#open());
     let watchdog: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = new Error(`Redis did not answer a read within ${this.blockMs + GRACE_MS} ms.`);
       watchdog = setTimeout(() => reject(error), this.blockMs + GRACE_MS);
     });
     try {
-      const reply = client.call(command, ...before, 'BLOCK', this.blockMs, 'STREAMS', ...streams);
-      this.#reading = Promise.race([reply, late]);
-      return ((await this.#reading) as StreamBatch[] | null) ?? [];
+      const args = [...before, 'BLOCK', this.blockMs, 'STREAMS', ...streams];
+      const reading = Promise.race([this.#send(command, args), late]);
+      this.#reading = reading;
+      return (await reading) ?? [];
     } catch (error) {
       this.close();
       throw error;
@@ -74,14 +74,17 @@ export class BlockingReader {
     this.#clientId = undefined;
   }
 
+  async #send(command: string, args: (string | number)[]): Promise<readonly StreamBatch[] | null> {
+    const client = this.#client ?? (await this.#open());
+    return (await client.call(command, args)) as readonly StreamBatch[] | null;
+  }
+
   async #open(): Promise<RedisClient> {
     const client = await this.connection.openReader();
-    try {
-      if (!client.isCluster)
-        this.#clientId = (await client.call('client', 'id').catch(refusedCommand))?.toString();
-    } catch (error) {
-      this.connection.closeReader(client);
-      throw error;
+    this.#client = client;
+    if (!client.isCluster) {
+      const id = await client.call('client', 'id').catch(refusedCommand);
+      if (this.#client === client) this.#clientId = id?.toString();
     }
     return client;
   }
