@@ -40,7 +40,7 @@ export class DynamicHandlers {
   }
 
   off(key: EventKey | string, handler?: EventHandler): void {
-    const pattern = nameOf(key as EventKey);
+    const pattern = nameOf(key);
     for (const [entry, original] of this.#entries) {
       if (entry.pattern === pattern && (handler === undefined || handler === original)) this.#remove(entry);
     }
@@ -53,7 +53,7 @@ export class DynamicHandlers {
     options: HandlerOptions,
   ): { entry: HandlerEntry; remove: () => void } {
     if (isEventDefinition(key)) this.parts.registry.define(key);
-    const pattern = nameOf(key as EventKey);
+    const pattern = nameOf(key);
     const id = options.id ?? `on(${pattern})#${++this.#count}`;
     const entry = this.parts.factory.make({
       id,

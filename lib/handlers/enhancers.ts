@@ -80,7 +80,7 @@ class Pipeline {
     private readonly creator: ExternalContextCreator,
   ) {
     this.#name = `@OnEvent ${id}`;
-    if (kinds.has('pipes')) declareDataParameter(target, this.#name);
+    if (kinds.has('pipes')) declareDataParameter(target, pipedName(this.#name));
   }
 
   /** The pipeline for one instance; without a context, for the only one. */
@@ -140,7 +140,7 @@ class Pipeline {
     return this.creator.create(
       instance as object,
       callback,
-      this.#name,
+      piped ? pipedName(this.#name) : this.#name,
       piped ? PIPED : undefined,
       piped ? DATA_OF_EVENT : undefined,
       contextId,
@@ -155,6 +155,11 @@ class Pipeline {
 function standIn(method: Method, replacement: Method): Method {
   Object.defineProperty(replacement, 'name', { value: method.name });
   return Object.setPrototypeOf(replacement, method) as Method;
+}
+
+/** Nest 11 remembers the parameters of a method by its name alone, so the piped call has a name of its own. */
+function pipedName(name: string): string {
+  return `${name} data`;
 }
 
 function declareDataParameter({ wrapper, dataClass }: HandlerTarget, name: string): void {

@@ -40,7 +40,7 @@ export class HandlerExplorer {
   /** Registers the handlers of one module: of a lazy one, once it is loaded. What it knows already it leaves alone. */
   explore(module: NestModule): void {
     for (const collection of [module.providers, module.controllers]) {
-      for (const wrapper of collection.values()) this.#exploreWrapper(wrapper as InstanceWrapper, module);
+      for (const wrapper of collection.values()) this.#exploreWrapper(wrapper, module);
     }
   }
 

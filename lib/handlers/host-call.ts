@@ -81,5 +81,5 @@ export function instanceFor(wrapper: InstanceWrapper, id: ContextId): Promise<un
 }
 
 export function moduleRefOf(wrapper: InstanceWrapper): ModuleRef {
-  return wrapper.host!.getProviderByKey(ModuleRef).instance as ModuleRef;
+  return wrapper.host!.getProviderByKey(ModuleRef).instance;
 }
