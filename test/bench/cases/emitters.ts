@@ -1,6 +1,4 @@
-import 'reflect-metadata';
-import { type DynamicModule, type INestApplicationContext, Module, type Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { startApplication } from './application.js';
 import { EVENT_TYPES, makeListener, PAYLOADS, type Tally } from './listeners.js';
 
 /** What the applications of both sides have in common. */
@@ -61,14 +59,4 @@ export async function nestEmitter({
     tally,
     close: () => app.close(),
   };
-}
-
-/** A running application of these two. */
-export function startApplication(
-  imported: DynamicModule,
-  ...providers: Type[]
-): Promise<INestApplicationContext> {
-  @Module({ imports: [imported], providers })
-  class AppModule {}
-  return NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
 }

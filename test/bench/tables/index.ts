@@ -1,5 +1,6 @@
 import type { Table } from '../harness/table.js';
 import { inprocess } from './inprocess.js';
+import { memory } from './memory.js';
 
 /** Every table, in the order of the report. */
-export const tables: readonly Table[] = [...inprocess];
+export const tables: readonly Table[] = [...inprocess, ...memory];
