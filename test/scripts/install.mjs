@@ -10,5 +10,5 @@ const installed = statSync(join(root, 'node_modules/.package-lock.json'), { thro
 const wanted = statSync(join(root, 'package-lock.json'));
 
 if (!installed || installed.mtimeMs < wanted.mtimeMs) {
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'inherit' });
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' });
 }
