@@ -1,11 +1,12 @@
-import { EventConfigurationError, EventTimeoutError } from './errors.js';
+import { boundedWait } from './bounded-wait.js';
 import type { BusParts } from './bus-parts.js';
+import { toError } from './dispatch/failure.js';
+import { EventBusClosedError, EventBusNotReadyError, EventError, EventTimeoutError } from './errors.js';
+import { after } from './timer.js';
 
 /** Where a bus is in its life. */
 export type BusState = 'new' | 'ready' | 'started' | 'draining' | 'closed';
 
-/** What handlers get after the drain deadline to notice their aborted signal, in milliseconds. */
-const ABORT_GRACE_MS = 1000;
 /** How often a wait looks again where nothing can tell it, in milliseconds. */
 const POLL_MS = 5;
 
@@ -13,11 +14,16 @@ const POLL_MS = 5;
 export class BusLifecycle {
   state: BusState = 'new';
   readonly #lifetime = new AbortController();
+  #consumes = false;
+  /** What is left of `drainTimeoutMs`, which all waits of a shutdown share. */
+  #budgetMs: number;
   #starting: Promise<void> | undefined;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(private readonly parts: BusParts) {}
+  constructor(private readonly parts: BusParts) {
+    this.#budgetMs = parts.options.drainTimeoutMs;
+  }
 
   /** Aborts when shutdown ran out of time: what fails from then on is not the handlers' fault. */
   get lifetime(): AbortSignal {
@@ -29,6 +35,7 @@ export class BusLifecycle {
     if (this.state === 'new') this.state = 'ready';
   }
 
+  /** @throws {EventBusClosedError} @throws {EventBusNotReadyError} when the backend cannot consume. */
   start(): Promise<void> {
     return (this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined; // a broker that was down may be up at the next try
@@ -36,88 +43,98 @@ export class BusLifecycle {
     }));
   }
 
+  /** Never rejects. A call during another joins it; a later one waits for what has come since. */
   drain(): Promise<void> {
-    return (this.#draining ??= this.#drain());
+    return (this.#draining ??= this.#drain().finally(() => {
+      this.#draining = undefined;
+    }));
   }
 
+  /** Never rejects. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }
 
+  /** @throws {EventTimeoutError} */
   async idle(timeoutMs: number | undefined): Promise<void> {
     const error = new EventTimeoutError(`The event bus was not idle within ${timeoutMs} ms.`);
     const controller = new AbortController();
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => controller.abort(error), timeoutMs);
+    const cancel = timeoutMs === undefined ? undefined : after(timeoutMs, () => controller.abort(error));
     try {
       await this.#untilIdle(controller.signal);
     } finally {
-      clearTimeout(timer);
+      cancel?.();
     }
   }
 
   async #start(): Promise<void> {
     this.ready();
-    const { backend, registry, dispatcher } = this.parts;
-    const broadcast = [...registry.entries()].find((entry) => entry.broadcast);
-    if (broadcast !== undefined && backend.subscribe !== undefined && !backend.capabilities?.broadcast) {
-      throw new EventConfigurationError(
-        `Handler ${broadcast.label} is a broadcast handler, but the backend '${backend.name}' cannot deliver an event to every process. Remove 'broadcast', or use a backend with that capability.`,
+    if (this.state !== 'ready') {
+      throw new EventBusClosedError('The event bus cannot start: it is being shut down.');
+    }
+    const { backend, dispatcher } = this.parts;
+    try {
+      await backend.subscribe?.(dispatcher.dispatch);
+    } catch (cause) {
+      if (cause instanceof EventError) throw cause;
+      throw new EventBusNotReadyError(
+        `The backend '${backend.name}' could not start to consume: ${toError(cause).message}`,
+        { cause },
       );
     }
-    await backend.subscribe?.(dispatcher.dispatch);
+    this.#consumes = backend.subscribe !== undefined;
+    this.#started();
+  }
+
+  /** Unless a shutdown began in the meantime. */
+  #started(): void {
     if (this.state === 'ready') this.state = 'started';
   }
 
   async #drain(): Promise<void> {
     if (this.state !== 'closed') this.state = 'draining';
+    const { aborted } = this.lifetime;
+    const { drainTimeoutMs } = this.parts.options;
+    const begin = performance.now();
+    const interrupt = () => {
+      this.#lifetime.abort(
+        new EventTimeoutError(
+          `The application shuts down, and handlers had their drainTimeoutMs of ${drainTimeoutMs}.`,
+        ),
+      );
+    };
+    try {
+      await boundedWait((signal) => this.#untilDrained(signal), {
+        timeoutMs: this.#budgetMs,
+        interrupt: aborted ? undefined : interrupt,
+      });
+    } catch (error) {
+      this.parts.notices.report(toError(error));
+    }
+    this.#budgetMs = Math.max(0, this.#budgetMs - (performance.now() - begin));
+  }
+
+  async #untilDrained(signal: AbortSignal): Promise<void> {
+    const { backend, dispatcher, publisher } = this.parts;
     // A start that is still under way would otherwise subscribe after the drain.
     await this.#starting?.catch(() => undefined);
-    await this.parts.publisher.flush();
-    await this.#waitBounded(this.parts.options.drainTimeoutMs);
+    await publisher.flush();
+    // What a backend holds that never began to consume, nobody would handle however long the wait.
+    if (this.#consumes) await backend.drain?.({ signal });
+    while (dispatcher.running + publisher.pending > 0 && !signal.aborted) await pause();
   }
 
   async #close(): Promise<void> {
+    // Requests in flight may have emitted since the last drain: their events are handled or stored, too.
     await this.drain();
-    // Requests that were still in flight may have emitted since: their events are handled or stored, too.
-    await this.parts.publisher.flush();
-    if (!this.lifetime.aborted) await this.#waitBounded(this.parts.options.drainTimeoutMs);
     this.state = 'closed';
-    this.#lifetime.abort(new Error('The event bus is closing.'));
+    this.#lifetime.abort(new EventBusClosedError('The event bus is closed.'));
     try {
       await this.parts.backend.close();
     } catch (error) {
-      this.parts.notices.report(error as Error);
+      this.parts.notices.report(toError(error));
     }
     this.parts.notices.stream.end();
-  }
-
-  /** Drains the backend; at the deadline the handlers' signals abort, shortly afterwards the wait ends. */
-  async #waitBounded(timeoutMs: number): Promise<void> {
-    const deadline = new AbortController();
-    let grace: NodeJS.Timeout | undefined;
-    const timer = setTimeout(() => {
-      this.#lifetime.abort(new EventTimeoutError(`Shutdown waited ${timeoutMs} ms for handlers to finish.`));
-      grace = setTimeout(() => deadline.abort(), ABORT_GRACE_MS);
-    }, timeoutMs);
-    const expired = new Promise<void>((resolve) => {
-      deadline.signal.addEventListener('abort', () => setTimeout(resolve, ABORT_GRACE_MS).unref(), {
-        once: true,
-      });
-    });
-    try {
-      await Promise.race([this.#drainBackend(deadline.signal), expired]);
-    } catch (error) {
-      this.parts.notices.report(error as Error);
-    } finally {
-      clearTimeout(timer);
-      clearTimeout(grace);
-    }
-  }
-
-  async #drainBackend(signal: AbortSignal): Promise<void> {
-    const { backend, dispatcher } = this.parts;
-    if (backend.drain !== undefined) return backend.drain({ signal });
-    while (dispatcher.running > 0 && !signal.aborted) await pause();
   }
 
   async #untilIdle(signal: AbortSignal): Promise<void> {

@@ -78,7 +78,7 @@ export class BusParts {
       },
       this.settlement,
     );
-    this.factory = new HandlerFactory(bus, options.handleMiddleware, options.retry, lifetime);
+    this.factory = new HandlerFactory(bus, options.handleMiddleware, options.retry, lifetime, backend);
     backend.attach?.(this.#host());
   }
 

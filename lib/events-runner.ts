@@ -1,4 +1,10 @@
-import { Module, type OnApplicationBootstrap, type OnModuleDestroy, type Provider } from '@nestjs/common';
+import {
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type Provider,
+} from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { EventBus } from './event-bus.js';
 import type { EventBusToken } from './events.tokens.js';
@@ -8,11 +14,17 @@ import { placeModules } from './module-order.js';
 @Module({})
 export class EventsRunnerModule {}
 
+/** An application that turns shutdown hooks on does so right after it has booted, at the latest. */
+const HOOKS_CHECK_MS = 1000;
+
 /**
  * Starts consuming after every other module's `onApplicationBootstrap`, and drains before any other module's
- * `onModuleDestroy`: handlers only ever see an application that is complete.
+ * `onModuleDestroy`: handlers only ever see an application that is complete. What requests in flight emit after that
+ * is drained before any other module's `onApplicationShutdown`.
  */
-export class EventsRunner implements OnApplicationBootstrap, OnModuleDestroy {
+export class EventsRunner implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+  #hooksCheck: NodeJS.Timeout | undefined;
+
   static provider(bus: EventBusToken): Provider {
     return {
       provide: EventsRunner,
@@ -29,16 +41,23 @@ export class EventsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    const { autoStart } = this.bus.parts.options;
-    if (autoStart) await this.bus.start();
-    if (process.listenerCount('SIGTERM') === 0) {
-      this.bus.parts.notices.warn(
-        'Shutdown hooks are off: on SIGTERM the process ends at once, with handlers running. Call app.enableShutdownHooks() in main.ts.',
-      );
-    }
+    if (this.bus.parts.options.autoStart) await this.bus.start();
+    this.#hooksCheck = setTimeout(() => this.#warnWithoutHooks(), HOOKS_CHECK_MS).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
+    clearTimeout(this.#hooksCheck);
     await this.bus.drain();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.bus.drain();
+  }
+
+  #warnWithoutHooks(): void {
+    if (process.listenerCount('SIGTERM') > 0) return;
+    this.bus.parts.notices.warn(
+      'Shutdown hooks are off: on SIGTERM the process ends at once, with handlers running. Call app.enableShutdownHooks() in main.ts.',
+    );
   }
 }

@@ -1,3 +1,4 @@
+import type { EventBackend } from '../backends/backend.js';
 import { CallContext, withTimeout } from '../dispatch/call-context.js';
 import { compose, type EventMiddleware } from '../dispatch/middleware.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from '../dispatch/retry-policy.js';
@@ -47,6 +48,7 @@ export class HandlerFactory {
     private readonly middleware: readonly EventMiddleware[],
     private readonly defaultRetry: ResolvedRetryPolicy,
     private readonly lifetime: AbortSignal,
+    private readonly backend: Pick<EventBackend, 'name' | 'capabilities' | 'subscribe'>,
   ) {}
 
   /** @throws {EventConfigurationError} naming the handler and the option that cannot be used. */
@@ -62,6 +64,7 @@ export class HandlerFactory {
         `Handler ${label} has timeoutMs = ${String(timeoutMs)}, but it must be a number of milliseconds above 0.`,
       );
     }
+    if (broadcast) this.#assertCanBroadcast(label);
     const timed = timeoutMs === undefined ? call : withTimeout(call, timeoutMs);
     return {
       id,
@@ -77,5 +80,13 @@ export class HandlerFactory {
       invoke: this.middleware.length === 0 ? timed : compose(this.middleware, timed),
       firstTry: new CallContext(id, this.bus, [this.lifetime]),
     };
+  }
+
+  #assertCanBroadcast(label: string): void {
+    const { name, capabilities, subscribe } = this.backend;
+    if (subscribe === undefined || capabilities?.broadcast) return;
+    throw new EventConfigurationError(
+      `Handler ${label} is a broadcast handler, but the backend '${name}' cannot deliver an event to every process. Remove 'broadcast', or use a backend with that capability.`,
+    );
   }
 }
