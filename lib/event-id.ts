@@ -1,14 +1,14 @@
 import { randomFillSync } from 'node:crypto';
 
 /*
- * An id is asked for on hot paths, and the `uuid` package costs twenty times as much (docs/dependencies.md). Random
- * bytes come from one pool. The text is written two digits at a time into one scratch buffer, which keeps the part
- * that the time makes, and is then read as a flat string.
+ * An id is asked for on hot paths, and the `uuid` package costs many times as much (docs/dependencies.md). Turning
+ * bytes into a string is the larger part of it, so the random parts of many ids are written into one text, two
+ * digits at a time, and each id takes its own; the part made by the time is kept as long as the millisecond lasts.
  */
-const POOL_SIZE = 8192;
-const RANDOM_BYTES = 10;
-const pool = Buffer.allocUnsafeSlow(POOL_SIZE);
-let next = POOL_SIZE;
+const BATCH = 512;
+const BYTES_PER_ID = 10;
+/** `7rrr-vrrr-rrrrrrrrrrrr`, from the version digit on. Even, so that pairs of digits stay aligned. */
+const RANDOM_LENGTH = 22;
 
 const DIGIT = Buffer.from('0123456789abcdef', 'latin1');
 /** The two digits of every byte as one 16-bit unit, in the machine's own byte order. */
@@ -18,41 +18,31 @@ Buffer.from(DIGITS.buffer).write(
   'latin1',
 );
 
-const text = Buffer.alloc(36, '-', 'latin1');
-const pairs = new Uint16Array(text.buffer, text.byteOffset, 18);
-let writtenMs = -1;
+const bytes = Buffer.allocUnsafeSlow(BATCH * BYTES_PER_ID);
+const text = Buffer.alloc(BATCH * RANDOM_LENGTH, '-', 'latin1');
+const pairs = new Uint16Array(text.buffer, text.byteOffset, text.length / 2);
+let randomParts = '';
+let nextAt = 0;
 
-/** `tttttttt-tttt-7`: 48 bits of time and the version. */
-function writeTime(timestampMs: number): void {
-  const high = Math.floor(timestampMs / 0x10000);
-  pairs[0] = DIGITS[(high >>> 24) & 255]!;
-  pairs[1] = DIGITS[(high >>> 16) & 255]!;
-  pairs[2] = DIGITS[(high >>> 8) & 255]!;
-  pairs[3] = DIGITS[high & 255]!;
-  const low = timestampMs % 0x10000;
-  text[9] = DIGIT[low >>> 12]!;
-  text[10] = DIGIT[(low >>> 8) & 15]!;
-  text[11] = DIGIT[(low >>> 4) & 15]!;
-  text[12] = DIGIT[low & 15]!;
-  writtenMs = timestampMs;
+let timePart = '';
+let timePartMs = -1;
+
+function refill(): void {
+  randomFillSync(bytes);
+  for (let id = 0; id < BATCH; id++) writeRandomPart(id * RANDOM_LENGTH, id * BYTES_PER_ID);
+  randomParts = text.toString('latin1');
+  nextAt = 0;
 }
 
-/** `rrr-vrrr-rrrrrrrrrrrr`: 74 random bits and the variant, after the version digit. */
-function writeRandom(): void {
-  if (next + RANDOM_BYTES > POOL_SIZE) {
-    randomFillSync(pool);
-    next = 0;
-  }
-  const at = next;
-  next += RANDOM_BYTES;
-  pairs[7] = DIGITS[pool[at]!]!;
-  text[14] = 0x37;
-  pairs[8] = DIGITS[pool[at + 1]!]!;
-  text[19] = DIGIT[8 | (pool[at + 2]! & 3)]!;
-  text[20] = DIGIT[pool[at + 2]! >>> 4]!;
-  text[21] = DIGIT[pool[at + 3]! >>> 4]!;
-  text[22] = DIGIT[pool[at + 3]! & 15]!;
-  for (let i = 0; i < 6; i++) pairs[12 + i] = DIGITS[pool[at + 4 + i]!]!;
+function writeRandomPart(to: number, from: number): void {
+  const pair = to / 2;
+  pairs[pair] = DIGITS[0x70 | (bytes[from]! & 15)]!; // version 7
+  pairs[pair + 1] = DIGITS[bytes[from + 1]!]!;
+  text[to + 5] = DIGIT[8 | (bytes[from + 2]! & 3)]!; // variant 10xx
+  text[to + 6] = DIGIT[bytes[from + 2]! >>> 4]!;
+  text[to + 7] = DIGIT[bytes[from + 3]! >>> 4]!;
+  text[to + 8] = DIGIT[bytes[from + 3]! & 15]!;
+  for (let i = 0; i < 6; i++) pairs[pair + 5 + i] = DIGITS[bytes[from + 4 + i]!]!;
 }
 
 /**
@@ -62,7 +52,13 @@ function writeRandom(): void {
  * @returns The 36-character text form. Ids of one millisecond have no order among themselves.
  */
 export function uuidv7(timestampMs: number = Date.now()): string {
-  if (timestampMs !== writtenMs) writeTime(timestampMs);
-  writeRandom();
-  return text.toString('latin1');
+  if (timestampMs !== timePartMs) {
+    const hex = timestampMs.toString(16).padStart(12, '0');
+    timePart = `${hex.slice(0, 8)}-${hex.slice(8)}-`;
+    timePartMs = timestampMs;
+  }
+  if (nextAt === randomParts.length) refill();
+  const at = nextAt;
+  nextAt += RANDOM_LENGTH;
+  return timePart + randomParts.slice(at, nextAt);
 }
