@@ -31,9 +31,14 @@ class Signups {
 }
 
 const connection = process.env['APP_REDIS_URL'];
+const namespace = `application-${process.pid}`;
 
 @Module({
-  imports: [EventsModule.forRoot(connection ? new RedisStreamsBackend({ connection }) : new MemoryBackend())],
+  imports: [
+    EventsModule.forRoot(
+      connection ? new RedisStreamsBackend({ connection, namespace }) : new MemoryBackend(),
+    ),
+  ],
   providers: [Welcome, Signups],
 })
 class AppModule {}

@@ -13,8 +13,6 @@ export interface Host {
   readonly dir: string;
   /** Process id while it runs. */
   readonly pid: number | undefined;
-  /** The same, as the server itself sees it. */
-  readonly innerPid: number | undefined;
   readonly running: boolean;
   start(args: readonly string[]): Promise<void>;
   signal(signal: NodeJS.Signals): Promise<void>;
@@ -47,10 +45,6 @@ export class ProcessHost implements Host {
 
   get pid(): number | undefined {
     return this.running ? this.#child!.pid : undefined;
-  }
-
-  get innerPid(): number | undefined {
-    return this.pid;
   }
 
   get running(): boolean {
@@ -110,10 +104,6 @@ export class DockerHost implements Host {
 
   get pid(): number | undefined {
     return this.#pid;
-  }
-
-  get innerPid(): number | undefined {
-    return this.running ? 1 : undefined;
   }
 
   get running(): boolean {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { freePort } from '../free-port.js';
 import { waitFor } from '../wait-for.js';
@@ -43,22 +44,25 @@ export async function startRedisCluster(options: RedisOptions = {}): Promise<Tes
 async function startOwnRedis(options: RedisOptions): Promise<TestServer> {
   const { port = await freePort(), dir, appendfsync = 'always', args = [] } = options;
   const host = hostFor(dir);
+  // Tells ours from another server on this port, whose answer would hide that ours cannot start.
+  const dbfilename = `${randomUUID()}.rdb`;
+  const settings = {
+    port,
+    dir: host.dir,
+    bind: '127.0.0.1',
+    save: '',
+    dbfilename,
+    appendonly: 'yes',
+    appendfsync,
+  };
   return startPrivateServer({
     url: `redis://127.0.0.1:${port}`,
     port,
     host,
-    args: serverArguments({
-      port,
-      dir: host.dir,
-      bind: '127.0.0.1',
-      save: '',
-      appendonly: 'yes',
-      appendfsync,
-    }).concat(args),
-    // The process id tells it from another server on this port, whose answer would hide that ours cannot start.
+    args: serverArguments(settings).concat(args),
     ready: async () => {
-      const reply = await command(port, 'PING\r\nINFO server');
-      return reply.startsWith('+PONG') && reply.includes(`process_id:${host.innerPid}\r\n`);
+      const reply = await command(port, 'PING\r\nCONFIG GET dbfilename');
+      return reply.startsWith('+PONG') && reply.includes(dbfilename);
     },
   });
 }
