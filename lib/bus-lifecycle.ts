@@ -37,6 +37,7 @@ export class BusLifecycle {
 
   /** @throws {EventBusClosedError} @throws {EventBusNotReadyError} when the backend cannot consume. */
   start(): Promise<void> {
+    if (this.state === 'draining' || this.state === 'closed') return Promise.reject(shuttingDown());
     return (this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined; // a broker that was down may be up at the next try
       throw error;
@@ -69,9 +70,6 @@ export class BusLifecycle {
 
   async #start(): Promise<void> {
     this.ready();
-    if (this.state !== 'ready') {
-      throw new EventBusClosedError('The event bus cannot start: it is being shut down.');
-    }
     const { backend, dispatcher } = this.parts;
     try {
       await backend.subscribe?.(dispatcher.dispatch);
@@ -139,13 +137,17 @@ export class BusLifecycle {
 
   async #untilIdle(signal: AbortSignal): Promise<void> {
     const { backend, dispatcher, publisher } = this.parts;
-    do {
+    for (;;) {
       signal.throwIfAborted();
       await backend.idle?.(signal);
       if (publisher.pending === 0 && dispatcher.running === 0) return;
       await pause();
-    } while (true);
+    }
   }
+}
+
+function shuttingDown(): Error {
+  return new EventBusClosedError('The event bus cannot start: it is being shut down.');
 }
 
 function pause(): Promise<void> {

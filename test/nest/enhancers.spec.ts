@@ -321,8 +321,16 @@ describe('enhancers', () => {
     await bus.emitSync('tick', 2);
     await expect(bus.emitSync('tick', 3)).rejects.toThrow('Forbidden resource');
     expect(seen).toEqual([
-      ...['global 1', 'local 1', 'handled 1', 'global 1', 'plain 1'],
-      ...['global 2', 'local 2', 'handled 2', 'global 2', 'plain 2'],
+      'global 1',
+      'local 1',
+      'handled 1',
+      'global 1',
+      'plain 1',
+      'global 2',
+      'local 2',
+      'handled 2',
+      'global 2',
+      'plain 2',
       'global 3',
     ]);
   });
