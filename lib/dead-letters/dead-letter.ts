@@ -16,6 +16,7 @@ export interface SerializedError {
 export interface HandlerAttempt {
   /** When the try began, in Unix milliseconds. */
   readonly at: number;
+  /** 0 for a handler that neither is async nor returns anything: those are not timed. */
   readonly durationMs: number;
   /** Machine on which it ran. */
   readonly host?: string;

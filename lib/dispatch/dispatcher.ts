@@ -80,10 +80,10 @@ export class Dispatcher {
   }
 
   #deliver(event: Event, plan: DispatchPlan, delivery: Delivery): Promise<DispatchOutcome> {
-    const { handlers, suspends } = this.#select(event, plan, delivery);
+    const group = this.#select(event, plan, delivery);
     return this.host.correlate
-      ? causedBy(event, suspends, this.#run, handlers, delivery)
-      : this.#run(event, handlers, delivery);
+      ? causedBy(event, group.suspends, this.#run, group, delivery)
+      : this.#run(event, group, delivery);
   }
 
   /** The handlers that this delivery is for. */
@@ -102,10 +102,11 @@ export class Dispatcher {
 
   readonly #run = (
     event: Event,
-    handlers: readonly HandlerEntry[],
+    { handlers, suspends }: HandlerGroup,
     delivery: Delivery,
   ): Promise<DispatchOutcome> => {
-    const startedAt = Date.now();
+    // Reading the clock costs as much as a handler that is over when it returns; such a one is not timed.
+    const startedAt = suspends ? Date.now() : undefined;
     let failures: HandlerFailure[] | undefined;
     for (let i = 0; i < handlers.length; i++) {
       const handler = handlers[i]!;
@@ -115,7 +116,7 @@ export class Dispatcher {
           return this.#runRest(event, handlers, delivery, i, result, startedAt, failures);
         this.handled++;
       } catch (thrown) {
-        (failures ??= []).push({ handler, thrown, startedAt });
+        (failures ??= []).push({ handler, thrown, startedAt: startedAt ?? Date.now() });
       }
     }
     if (failures !== undefined || delivery.deadLetterId !== undefined) {
@@ -132,7 +133,7 @@ export class Dispatcher {
     delivery: Delivery,
     index: number,
     first: PromiseLike<unknown>,
-    startedAt: number,
+    startedAt = Date.now(),
     failures: HandlerFailure[] = [],
   ): Promise<DispatchOutcome> {
     try {
