@@ -5,9 +5,10 @@ import { load, machine } from './harness/machine.js';
 import { findNode } from './harness/other-node.js';
 import { profile } from './harness/profile.js';
 import { closingWords, describeMachine, describeTable, type Result, toJson } from './harness/report.js';
-import { runRounds } from './harness/rounds.js';
+import { notRun, runRounds, type TableSamples } from './harness/rounds.js';
+import { withServers } from './harness/servers.js';
 import { takeSnapshot } from './harness/snapshot.js';
-import type { Table } from './harness/table.js';
+import type { Case, Table } from './harness/table.js';
 import { tables } from './tables/index.js';
 
 const nodes = new Map<number, Promise<string>>();
@@ -23,13 +24,7 @@ async function measure(args: Arguments, program: string): Promise<void> {
   console.log(describeMachine(facts));
   const results: Result[] = [];
   for (const table of args.tables) {
-    const samples = await runRounds(table, {
-      rounds: args.rounds,
-      input: { effort: args.effort, servers: {} },
-      program,
-      nodeOf,
-      onRun: (round, { title }) => process.stderr.write(`${table.id}, round ${round + 1}: ${title}\n`),
-    });
+    const samples = await measureTable(table, args, program);
     const result = { samples, verdicts: compareAll(samples) };
     results.push(result);
     console.log(`\n${describeTable(result)}`);
@@ -45,11 +40,29 @@ async function measure(args: Arguments, program: string): Promise<void> {
   }
 }
 
+async function measureTable(
+  table: Table,
+  { rounds, effort }: Arguments,
+  program: string,
+): Promise<TableSamples> {
+  const onRun = (round: number, { title }: Case) =>
+    process.stderr.write(`${table.id}, round ${round + 1}: ${title}\n`);
+  try {
+    return await withServers(table.servers ?? [], (servers) =>
+      runRounds(table, { rounds, input: { effort, servers }, program, nodeOf, onRun }),
+    );
+  } catch (error) {
+    return notRun(table, (error as Error).message);
+  }
+}
+
 async function takeProfile({ profile: chosen, effort }: Arguments, program: string): Promise<void> {
   const { table, case: each } = chosen!;
-  const request = { table: table.id, case: each.key, input: { effort, servers: {} } };
   const node = each.nodeMajor === undefined ? undefined : await nodeOf(each.nodeMajor);
-  console.log(await profile(request, { program, node }));
+  const text = await withServers(table.servers ?? [], (servers) =>
+    profile({ table: table.id, case: each.key, input: { effort, servers } }, { program, node }),
+  );
+  console.log(text);
 }
 
 function list(all: readonly Table[]): string {

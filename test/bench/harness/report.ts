@@ -52,7 +52,7 @@ export function toJson({ samples: { table, rounds, cases, disturbance }, verdict
     id: table.id,
     title: table.title,
     rounds,
-    disturbance: spreadOf(disturbance),
+    disturbance: disturbance.length === 0 ? undefined : spreadOf(disturbance),
     cases: cases.map(({ case: { key, title }, samples, failure }) => ({ key, title, failure, samples })),
     comparisons: verdicts.map(({ comparison, ...verdict }) => ({ ...comparison, ...verdict })),
   };
@@ -65,16 +65,21 @@ export function describeTable({ samples: result, verdicts }: Result): string {
     measured.some(({ samples }) => value(samples[0]!) !== undefined),
   );
   const rows = measured.map((each) => [each.case.title].concat(columns.map((column) => cell(each, column))));
-  const others = spreadOf(result.disturbance.map((part) => part * 100));
   return [
     `### ${result.table.id}: ${result.table.title}`,
     '',
     ...markdownTable(['', ...columns.map(({ title }) => title)], rows),
     '',
     ...verdicts.map((verdict) => `- ${describeVerdict(verdict, titlesOf(result))}`),
-    `- ${result.rounds} rounds; other work on the machine just before a run: median ${others.median.toFixed(0)} %, at most ${others.max.toFixed(0)} %`,
+    `- ${result.rounds} rounds${describeDisturbance(result)}`,
     '',
   ].join('\n');
+}
+
+function describeDisturbance({ disturbance }: TableSamples): string {
+  if (disturbance.length === 0) return '';
+  const { median, max } = spreadOf(disturbance.map((part) => part * 100));
+  return `; other work on the machine just before a run: median ${median.toFixed(0)} %, at most ${max.toFixed(0)} %`;
 }
 
 function cell({ samples }: CaseSamples, { value, format }: Column): string {

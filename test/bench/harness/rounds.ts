@@ -61,3 +61,13 @@ async function runOnce(table: Table, each: Case, { input, program, nodeOf }: Rou
   const node = each.nodeMajor === undefined ? undefined : await nodeOf(each.nodeMajor);
   return runFresh({ table: table.id, case: each.key, input }, { program, node });
 }
+
+/** A table of which no case could be run. */
+export function notRun(table: Table, failure: string): TableSamples {
+  return {
+    table,
+    rounds: 0,
+    cases: table.cases.map((each) => ({ case: each, samples: [], failure })),
+    disturbance: [],
+  };
+}

@@ -1,6 +1,7 @@
 import type { Table } from '../harness/table.js';
 import { inprocess } from './inprocess.js';
 import { memory } from './memory.js';
+import { redis } from './redis.js';
 
 /** Every table, in the order of the report. */
-export const tables: readonly Table[] = [...inprocess, ...memory];
+export const tables: readonly Table[] = [...inprocess, ...memory, ...redis];
