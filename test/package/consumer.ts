@@ -62,9 +62,13 @@ export function createConsumer(parent: string, packed: PackedPackage, options: C
   return folder;
 }
 
-/** Puts the sources of the example application into a project, with settings for its compiler. */
-export function addApplication(folder: string, compilerOptions: Readonly<Record<string, unknown>>): void {
+/** Puts the sources of the example application into a project. */
+export function addApplication(folder: string): void {
   cpSync(join(import.meta.dirname, 'app'), folder, { recursive: true });
+}
+
+/** Adds settings for the compiler: those of Nest's templates, and these. */
+export function addSettings(folder: string, compilerOptions: Readonly<Record<string, unknown>>): void {
   const settings = {
     compilerOptions: {
       target: 'es2022',
@@ -78,7 +82,7 @@ export function addApplication(folder: string, compilerOptions: Readonly<Record<
       outDir: 'out',
       ...compilerOptions,
     },
-    include: ['*.ts'],
+    include: ['**/*.ts'],
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(settings));
 }

@@ -80,7 +80,8 @@ describe.each([
 ] as const)('an application on Nest $nest, $type, compiled by $compiler with $settings', (target) => {
   it('compiles, handles its events in memory and from Redis, and exits', async () => {
     const folder = createConsumer(work.path, packed, { ...target, peers: ['ioredis'] });
-    addApplication(folder, target.settings);
+    addApplication(folder);
+    addSettings(folder, target.settings);
     expect(compile(target.compiler, folder)).toEqual([]);
 
     const output = 'sync-ada@example.org async-ada@example.org recording\n';
