@@ -19,4 +19,6 @@ export async function close(app: INestApplicationContext): Promise<void> {
 /** Closes what {@link boot} opened; for `afterEach`. */
 export async function closeAll(): Promise<void> {
   await Promise.all(open.splice(0).map((app) => app.close()));
+  // Jest fails a test whose rejections nobody handles, if they come to light before its hooks end.
+  await new Promise((resolve) => setImmediate(resolve));
 }

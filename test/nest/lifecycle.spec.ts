@@ -28,7 +28,6 @@ import {
   OnEvent,
 } from 'nestjs-durable-events';
 import { waitFor } from '../support/wait-for.js';
-import { watchRejections } from '../support/unhandled-rejections.js';
 import { boot, close, closeAll } from './application.js';
 
 declare const NEST_MAJOR: number;
@@ -62,16 +61,11 @@ class HeldBackend implements EventBackend {
 }
 
 let calls: string[];
-const endWatch = watchRejections();
-
 beforeEach(() => {
   calls = [];
 });
 
-afterEach(async () => {
-  await closeAll();
-  await endWatch();
-});
+afterEach(closeAll);
 
 /** A module that notes its hooks and emits in those of the start. */
 function noting(name: string): Type {
