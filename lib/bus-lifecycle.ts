@@ -58,9 +58,10 @@ export class BusLifecycle {
 
   /** @throws {EventTimeoutError} */
   async idle(timeoutMs: number | undefined): Promise<void> {
-    const error = new EventTimeoutError(`The event bus was not idle within ${timeoutMs} ms.`);
     const controller = new AbortController();
-    const cancel = timeoutMs === undefined ? undefined : after(timeoutMs, () => controller.abort(error));
+    const giveUp = () =>
+      controller.abort(new EventTimeoutError(`The event bus was not idle within ${timeoutMs} ms.`));
+    const cancel = timeoutMs === undefined ? undefined : after(timeoutMs, giveUp);
     try {
       await this.#untilIdle(controller.signal);
     } finally {

@@ -1,10 +1,10 @@
 import type { ModuleRef } from '@nestjs/core';
 import type { BackendHost, Delivery, EventBackend } from './backends/backend.js';
 import { BusLifecycle, type BusState } from './bus-lifecycle.js';
-import { ALL_HANDLERS, deadLetterId, type DeadLetterStore } from './dead-letters/dead-letter.js';
+import type { DeadLetterStore } from './dead-letters/dead-letter.js';
 import { MemoryDeadLetterStore } from './dead-letters/memory-dead-letter-store.js';
+import { wholeEventLetter } from './dead-letters/whole-event.js';
 import { Dispatcher } from './dispatch/dispatcher.js';
-import { failedAttempt } from './dispatch/failure.js';
 import { Settlement } from './dispatch/settlement.js';
 import { Envelopes } from './emit/envelope.js';
 import { Publisher } from './emit/publisher.js';
@@ -112,24 +112,15 @@ export class BusParts {
 
   /** The backend refused an event as a whole: no handler has tried it, so the entry stands for all of them. */
   async #deadLetter(event: Event, error: Error): Promise<void> {
-    const failedAt = new Date();
-    await this.deadLetterStore.add([
-      {
-        id: deadLetterId(event.id, ALL_HANDLERS),
-        event,
-        handlerId: ALL_HANDLERS,
-        status: 'dead',
-        attempts: [failedAttempt(error, failedAt.getTime())],
-        failedAt,
-      },
-    ]);
+    const letter = wholeEventLetter(event, error);
+    await this.deadLetterStore.add([letter]);
     this.notices.notify({
       error,
       event,
-      handlerId: ALL_HANDLERS,
+      handlerId: letter.handlerId,
       attempt: 1,
       action: 'dead-letter',
-      at: failedAt,
+      at: letter.failedAt,
     });
   }
 }

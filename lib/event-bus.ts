@@ -1,23 +1,18 @@
 import type { ModuleRef } from '@nestjs/core';
 import type { BackendHealth } from './backends/backend.js';
 import { DeadLetterQueue } from './dead-letters/dead-letter-queue.js';
-import { compose, type EmitContext, type EmitStep } from './dispatch/middleware.js';
 import type { EmitOptions } from './emit/emit-options.js';
-import { delayOf, nameOf } from './emit/envelope.js';
-import { DONE, runInline } from './emit/inline.js';
+import { type Emission, Emitter } from './emit/emitter.js';
+import { nameOf } from './emit/envelope.js';
 import type { EmitReceipt } from './emit/publisher.js';
 import type { ErrorStream } from './error-stream.js';
-import { EventPublishError } from './errors.js';
-import type { Event } from './event.js';
 import { BusParts, type BusState } from './bus-parts.js';
 import type { DataOf, EmitArguments, EventKey, EventOf, ValidPattern } from './event-types.js';
 import type { ResolvedEventsOptions } from './events-options.js';
 import { DynamicHandlers } from './handlers/dynamic-handlers.js';
 import type { EventHandler } from './handlers/handler.js';
 import type { HandlerOptions } from './handlers/handler-factory.js';
-import type { DispatchPlan } from './handlers/handler-registry.js';
 import type { EventObserver } from './observer.js';
-import { isEventDefinition } from './schema/define-event.js';
 
 /** One entry of `emitBatch`. */
 export type EmitBatchEntry<K extends EventKey = EventKey> = {
@@ -66,8 +61,7 @@ export class EventBus {
   /** @internal */
   readonly parts: BusParts;
   readonly #dynamic: DynamicHandlers;
-  readonly #emitMiddleware: boolean;
-  readonly #correlate: boolean;
+  readonly #emitter: Emitter;
 
   /** @internal The module makes buses; outside Nest, `createEventBus()` does. */
   constructor(options: ResolvedEventsOptions) {
@@ -76,8 +70,7 @@ export class EventBus {
     this.errors = this.parts.notices.stream;
     this.deadLetters = new DeadLetterQueue(this.parts.deadLetterStore, this.parts.redeliver);
     this.#dynamic = new DynamicHandlers(this.parts);
-    this.#correlate = options.correlation;
-    this.#emitMiddleware = options.emitMiddleware.length > 0;
+    this.#emitter = new Emitter(this.parts);
   }
 
   /**
@@ -91,20 +84,7 @@ export class EventBus {
    */
   emitSync<K extends EventKey>(type: K, ...args: EmitArguments<K, EmitOptions>): Promise<void>;
   emitSync(type: EventKey, data?: unknown, options?: EmitOptions): Promise<void> {
-    try {
-      this.parts.assertUsable();
-      const name = nameOf(type);
-      const plan = this.parts.registry.plan(name);
-      if (this.#isPlain(type, plan)) {
-        const event = this.parts.envelopes.make(name, data, plan.definition, options);
-        return runInline(event, plan.all, this.#correlate);
-      }
-      return this.#emit('emitSync', type, data, options, (event) =>
-        runInline(event, plan.all, this.#correlate),
-      );
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    return this.#emitter.emitSync(type, data, options);
   }
 
   /**
@@ -119,18 +99,7 @@ export class EventBus {
    */
   emitAsync<K extends EventKey>(type: K, ...args: EmitArguments<K, EmitOptions>): Promise<EmitReceipt>;
   emitAsync(type: EventKey, data?: unknown, options?: EmitOptions): Promise<EmitReceipt> {
-    try {
-      this.parts.assertUsable();
-      const name = nameOf(type);
-      const plan = this.parts.registry.plan(name);
-      if (this.#isPlain(type, plan)) {
-        const event = this.parts.envelopes.make(name, data, plan.definition, options);
-        return this.parts.publisher.publish(event, delayOf(options));
-      }
-      return this.#publishChecked('emitAsync', type, data, options);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    return this.#emitter.emitAsync(type, data, options);
   }
 
   /**
@@ -139,26 +108,9 @@ export class EventBus {
    *
    * @throws (rejects with) what an inline handler threw, or as `emitAsync`.
    */
-  async emit<K extends EventKey>(type: K, ...args: EmitArguments<K, EmitOptions>): Promise<void>;
-  async emit(type: EventKey, data?: unknown, options?: EmitOptions): Promise<void> {
-    this.parts.assertUsable();
-    const { inline, deferred } = this.parts.registry.plan(nameOf(type));
-    const inlinedBy = inline.handlers.length > 0 ? this.parts.options.source : undefined;
-    // Nobody else can see an in-process backend, so an event without handlers there need not go through it.
-    const publish = deferred.handlers.length > 0 || this.parts.backend.capabilities?.shared !== false;
-    const delayMs = delayOf(options);
-    await this.#emit(
-      'emit',
-      type,
-      data,
-      options,
-      async (event) => {
-        if (publish) this.parts.publisher.assertCanDelay(event, delayMs);
-        await runInline(event, inline, this.#correlate);
-        if (publish) await this.parts.publisher.publish(event, delayMs);
-      },
-      inlinedBy,
-    );
+  emit<K extends EventKey>(type: K, ...args: EmitArguments<K, EmitOptions>): Promise<void>;
+  emit(type: EventKey, data?: unknown, options?: EmitOptions): Promise<void> {
+    return this.#emitter.emit(type, data, options);
   }
 
   /**
@@ -167,34 +119,10 @@ export class EventBus {
    * @param entries The events. An invalid one fails alone.
    * @returns One result per entry, in order: `fulfilled` with the receipt or `rejected` with the reason.
    */
-  async emitBatch<const K extends readonly EventKey[]>(entries: {
+  emitBatch<const K extends readonly EventKey[]>(entries: {
     readonly [I in keyof K]: EmitBatchEntry<K[I]>;
   }): Promise<PromiseSettledResult<EmitReceipt>[]> {
-    this.parts.assertUsable();
-    const results: PromiseSettledResult<EmitReceipt>[] = [];
-    const ready: { event: Event; delayMs?: number; index: number }[] = [];
-    await Promise.all(
-      (entries as readonly EmitBatchEntry[]).map(async ({ type, data, options }, index) => {
-        try {
-          await this.#emit('emitBatch', type, data, options, (event) => {
-            const delayMs = delayOf(options);
-            this.parts.publisher.assertCanDelay(event, delayMs);
-            ready.push({ event, delayMs, index });
-            return DONE;
-          });
-        } catch (reason) {
-          results[index] = { status: 'rejected', reason };
-        }
-      }),
-    );
-    const receipts = await this.parts.publisher.publishAll(ready);
-    receipts.forEach((receipt, i) => {
-      results[ready[i]!.index] =
-        receipt instanceof Error
-          ? { status: 'rejected', reason: receipt }
-          : { status: 'fulfilled', value: receipt };
-    });
-    return results;
+    return this.#emitter.emitBatch(entries as readonly Emission[]);
   }
 
   /**
@@ -294,53 +222,5 @@ export class EventBus {
    */
   registerModule(moduleRef: ModuleRef): void {
     this.parts.registerModule(moduleRef);
-  }
-
-  /** Nothing but making the envelope stands between the caller and the handlers. */
-  #isPlain(type: EventKey, plan: DispatchPlan): boolean {
-    return !this.#emitMiddleware && plan.definition?.schema === undefined && typeof type === 'string';
-  }
-
-  async #publishChecked(
-    mode: EmitContext['mode'],
-    type: EventKey,
-    data: unknown,
-    options: EmitOptions | undefined,
-  ): Promise<EmitReceipt> {
-    let receipt: EmitReceipt | undefined;
-    await this.#emit(mode, type, data, options, async (event) => {
-      receipt = await this.parts.publisher.publish(event, delayOf(options));
-    });
-    return receipt!;
-  }
-
-  /** Checks the data, makes the event and takes it through the emit middleware to its last step. */
-  async #emit(
-    mode: EmitContext['mode'],
-    type: EventKey,
-    data: unknown,
-    options: EmitOptions | undefined,
-    last: (event: Event) => Promise<void>,
-    inlinedBy?: string,
-  ): Promise<void> {
-    const { registry, schemas, envelopes, options: busOptions } = this.parts;
-    const name = nameOf(type);
-    const definition = isEventDefinition(type) ? type : registry.plan(name).definition;
-    const checked = schemas.onEmit(definition, data);
-    const value = checked instanceof Promise ? await checked : checked;
-    const event = envelopes.make(name, value, definition, options, inlinedBy);
-    if (definition !== undefined) schemas.mark(event);
-    if (!this.#emitMiddleware) return last(event);
-    let passed = false;
-    const innermost: EmitStep = (passedOn) => {
-      passed = true;
-      return last(passedOn);
-    };
-    await compose(busOptions.emitMiddleware, innermost)(event, { mode, options: options ?? {} });
-    if (!passed) {
-      throw new EventPublishError(
-        `Event '${name}' (${event.id}) was held back by emit middleware: it did not call next().`,
-      );
-    }
   }
 }
