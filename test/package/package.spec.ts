@@ -6,6 +6,7 @@ import { startRedis } from '../support/services/redis.js';
 import { compile } from '../types/compile.js';
 import {
   addApplication,
+  addSettings,
   createConsumer,
   pack,
   type PackedPackage,
