@@ -1,6 +1,7 @@
 import type { ModuleRef } from '@nestjs/core';
-import type { BackendHealth } from './backends/backend.js';
+import type { BackendHealth, EventBackend } from './backends/backend.js';
 import { DeadLetterQueue } from './dead-letters/dead-letter-queue.js';
+import { toError } from './dispatch/failure.js';
 import type { EmitOptions } from './emit/emit-options.js';
 import { type Emission, Emitter } from './emit/emitter.js';
 import { nameOf } from './emit/envelope.js';
@@ -186,7 +187,7 @@ export class EventBus {
 
   async health(): Promise<EventBusHealth> {
     const { backend, lifecycle } = this.parts;
-    const own = await (backend.health?.() ?? Promise.resolve<BackendHealth>({ status: 'up' }));
+    const own = await healthOf(backend);
     const status = lifecycle.state === 'closed' ? 'down' : own.status;
     return { ...own, status, backend: backend.name, state: lifecycle.state };
   }
@@ -222,5 +223,14 @@ export class EventBus {
    */
   registerModule(moduleRef: ModuleRef): void {
     this.parts.registerModule(moduleRef);
+  }
+}
+
+/** A backend that cannot tell its health is not well. */
+async function healthOf(backend: EventBackend): Promise<BackendHealth> {
+  try {
+    return (await backend.health?.()) ?? { status: 'up' };
+  } catch (error) {
+    return { status: 'down', details: { error: toError(error).message } };
   }
 }

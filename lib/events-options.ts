@@ -12,8 +12,10 @@ import type { EventErrorNotice } from './error-stream.js';
 import { EventConfigurationError } from './errors.js';
 import type { EventDefinition } from './schema/define-event.js';
 
+const ENHANCER_KINDS = ['guards', 'interceptors', 'pipes', 'filters'] as const;
+
 /** Kinds of Nest enhancers that can be put around handlers. */
-export type EnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters';
+export type EnhancerKind = (typeof ENHANCER_KINDS)[number];
 
 /** Options of `EventsModule.forRoot()`. Everything has a default. */
 export interface EventsModuleOptions {
@@ -84,8 +86,31 @@ export interface ResolvedEventsOptions
   readonly retry: ResolvedRetryPolicy;
 }
 
+/** Every option once, which the compiler sees to: a misspelt one is refused, not ignored. */
+const OPTIONS: ReadonlySet<string> = new Set(
+  Object.keys({
+    backend: true,
+    name: true,
+    source: true,
+    isGlobal: true,
+    autoStart: true,
+    drainTimeoutMs: true,
+    middleware: true,
+    deadLetters: true,
+    schemas: true,
+    retry: true,
+    maxHandlersPerEvent: true,
+    batching: true,
+    errorBufferSize: true,
+    enhancers: true,
+    duplicates: true,
+    correlation: true,
+    onError: true,
+  } satisfies Record<keyof EventsModuleOptions, true>),
+);
+
 export function isBackend(value: EventBackend | EventsModuleOptions): value is EventBackend {
-  return typeof (value as EventBackend).publish === 'function';
+  return typeof (value as EventBackend | undefined)?.publish === 'function';
 }
 
 /** @throws {EventConfigurationError} naming the option that cannot be used. @internal */
@@ -93,18 +118,20 @@ export function resolveOptions(
   given: EventBackend | EventsModuleOptions | undefined,
   defaultBackend: () => EventBackend,
 ): ResolvedEventsOptions {
-  const options: EventsModuleOptions =
-    given === undefined ? {} : isBackend(given) ? { backend: given } : given;
+  const options = optionsOf(given);
   const { middleware = [] } = options;
   const parts = 'map' in middleware ? { handle: middleware } : middleware;
   assertWholeNumber('drainTimeoutMs', options.drainTimeoutMs, 0);
   assertWholeNumber('maxHandlersPerEvent', options.maxHandlersPerEvent, 1);
   assertWholeNumber('errorBufferSize', options.errorBufferSize, 1);
-  assertWholeNumber('batching.size', options.batching?.size, 1);
-  assertWholeNumber('batching.maxDelayMs', options.batching?.maxDelayMs, 0);
-  if (options.source !== undefined && (typeof options.source !== 'string' || options.source === '')) {
-    throw refused('source', options.source, 'a non-empty string');
+  if (options.batching !== undefined) {
+    assertWholeNumber('batching.size', options.batching.size ?? NaN, 1);
+    assertWholeNumber('batching.maxDelayMs', options.batching.maxDelayMs ?? NaN, 0);
   }
+  assertText('source', options.source);
+  assertText('name', options.name);
+  for (const kind of options.enhancers ?? []) assertOneOf('enhancers', kind, ENHANCER_KINDS);
+  assertOneOf('duplicates', options.duplicates ?? 'first', ['first', 'all', 'error']);
   return {
     backend: assertBackend(options.backend) ?? defaultBackend(),
     name: options.name,
@@ -125,6 +152,23 @@ export function resolveOptions(
     correlation: options.correlation ?? true,
     onError: options.onError,
   };
+}
+
+function optionsOf(given: EventBackend | EventsModuleOptions | undefined): EventsModuleOptions {
+  if (given === undefined) return {};
+  if (given === null || typeof given !== 'object') {
+    throw new EventConfigurationError(
+      `EventsModule takes a backend, an object of options or nothing, but was given ${String(given)}.`,
+    );
+  }
+  if (isBackend(given)) return { backend: given };
+  for (const option of Object.keys(given)) {
+    if (OPTIONS.has(option) || given[option as keyof EventsModuleOptions] === undefined) continue;
+    throw new EventConfigurationError(
+      `EventsModule was given the option '${option}', which it does not know. It knows ${[...OPTIONS].join(', ')}.`,
+    );
+  }
+  return given;
 }
 
 function assertBackend(backend: EventBackend | undefined): EventBackend | undefined {
@@ -148,6 +192,16 @@ function assertWholeNumber(option: string, value: number | undefined, least: num
   if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
     throw refused(option, value, `a whole number from ${least}`);
   }
+}
+
+function assertText(option: string, value: string | undefined): void {
+  if (value !== undefined && (typeof value !== 'string' || value === '')) {
+    throw refused(option, value, 'a non-empty string');
+  }
+}
+
+function assertOneOf(option: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw refused(option, value, `one of ${allowed.join(', ')}`);
 }
 
 function refused(option: string, value: unknown, rule: string): EventConfigurationError {

@@ -26,14 +26,23 @@ export class Observers implements Required<EventObserver> {
   }
 
   publishing(event: Event): void {
-    for (const observer of this.#list) observer.publishing?.(event);
+    for (const observer of this.#list) guarded(() => observer.publishing?.(event));
   }
 
   publishFailed(event: Event, error: Error): void {
-    for (const observer of this.#list) observer.publishFailed?.(event, error);
+    for (const observer of this.#list) guarded(() => observer.publishFailed?.(event, error));
   }
 
   dispatched(event: Event, outcome: DispatchOutcome): void {
-    for (const observer of this.#list) observer.dispatched?.(event, outcome);
+    for (const observer of this.#list) guarded(() => observer.dispatched?.(event, outcome));
+  }
+}
+
+/** An observer that fails has no say in what becomes of an event. */
+function guarded(observe: () => void): void {
+  try {
+    observe();
+  } catch (error) {
+    process.emitWarning(error as Error);
   }
 }

@@ -2,6 +2,7 @@ import type { Event } from '../event.js';
 import type { EventBus } from '../event-bus.js';
 import type { EventHandler, HandlerContext } from '../handlers/handler.js';
 import { EventTimeoutError } from '../errors.js';
+import { after } from '../timer.js';
 
 /** The facts of one call of a handler. Its signal is put together only when somebody asks for it. */
 export class CallContext implements HandlerContext {
@@ -28,20 +29,20 @@ export class CallContext implements HandlerContext {
 export function withTimeout(invoke: EventHandler, timeoutMs: number): EventHandler {
   return async (event, context) => {
     const controller = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     const expired = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+      cancel = after(timeoutMs, () => {
         const error = timeoutError(event, context, timeoutMs);
         reject(error);
         controller.abort(error);
-      }, timeoutMs);
+      });
     });
     const { handlerId, bus, signal, attempt, redelivered } = context;
     const call = new CallContext(handlerId, bus, [signal, controller.signal], attempt, redelivered);
     try {
       return await Promise.race([invoke(event, call), expired]);
     } finally {
-      clearTimeout(timer);
+      cancel?.();
     }
   };
 }

@@ -29,8 +29,8 @@ function describeThrown(thrown: unknown): string {
 }
 
 export function serializeError(error: Error): SerializedError {
-  const { name, message, stack } = error;
-  const code = (error as { code?: unknown }).code;
+  // Errors of other libraries may have anything in these.
+  const { name, message, stack, code } = error as Partial<Record<keyof Error | 'code', unknown>>;
   return {
     name: String(name),
     message: String(message),

@@ -49,7 +49,9 @@ export function resolveRetryPolicy(
   if (retry === false) return { ...defaults, maxRetries: 0 };
   const given = typeof retry === 'number' ? { maxRetries: retry } : retry;
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const policy = { ...defaults, ...present } as ResolvedRetryPolicy & { jitter: number | boolean };
+  const policy = { ...defaults, ...present } as Omit<ResolvedRetryPolicy, 'jitter'> & {
+    jitter: number | boolean;
+  };
   const resolved = { ...policy, jitter: Number(policy.jitter) };
   const check = (field: keyof RetryPolicy, ok: boolean, rule: string) => {
     if (!ok) {
@@ -66,6 +68,7 @@ export function resolveRetryPolicy(
   check('initialBackoffMs', resolved.initialBackoffMs >= 0, 'a number of milliseconds from 0');
   check('maxBackoffMs', resolved.maxBackoffMs >= 0, 'a number of milliseconds from 0');
   check('backoffMultiplier', resolved.backoffMultiplier >= 1, 'a number from 1');
+  check('retryIf', resolved.retryIf === undefined || typeof resolved.retryIf === 'function', 'a function');
   check('jitter', resolved.jitter >= 0 && resolved.jitter <= 1, 'true, false or a number from 0 to 1');
   return resolved;
 }
@@ -78,7 +81,7 @@ export function resolveRetryPolicy(
  * @returns Whole milliseconds.
  */
 export function backoffMs(policy: ResolvedRetryPolicy, attempt: number, random = Math.random()): number {
-  const exponential = policy.initialBackoffMs * policy.backoffMultiplier ** (attempt - 1);
-  const capped = Math.min(exponential, policy.maxBackoffMs);
+  const factor = Math.min(policy.backoffMultiplier ** (attempt - 1), Number.MAX_VALUE); // 0 times infinity is no wait
+  const capped = Math.min(policy.initialBackoffMs * factor, policy.maxBackoffMs);
   return Math.round(capped * (1 - policy.jitter * random));
 }

@@ -11,6 +11,7 @@ import type { Event } from '../event.js';
 import type { HandlerEntry } from '../handlers/handler.js';
 import { after } from '../timer.js';
 import { failedAttempt, nextDelayMs, toError } from './failure.js';
+import { backoffMs, type ResolvedRetryPolicy } from './retry-policy.js';
 
 /** One handler's failed try, as it was caught. */
 export interface HandlerFailure {
@@ -80,7 +81,7 @@ export class Settlement {
         continue;
       }
       const attempts = [...earlier, failedAttempt(error, startedAt)];
-      const delayMs = nextDelayMs(thrown, attempt, handler.retry);
+      const delayMs = this.#nextDelayMs(event, thrown, attempt, handler.retry);
       if (delayMs === undefined) {
         deadLetters.push(deadLetter(event, handler.id, attempts));
         this.deadLettered++;
@@ -103,6 +104,21 @@ export class Settlement {
     const renewed = deadLetters.some(({ id }) => id === retriedId);
     const resolved = retriedId !== undefined && !open && !renewed ? [retriedId] : [];
     return { status, retries, deadLetters, resolved, released };
+  }
+
+  /** A `retryIf` that throws decides nothing: the event is kept, and the policy goes on without it. */
+  #nextDelayMs(
+    event: Event,
+    thrown: unknown,
+    attempt: number,
+    policy: ResolvedRetryPolicy,
+  ): number | undefined {
+    try {
+      return nextDelayMs(thrown, attempt, policy);
+    } catch (error) {
+      this.host.notify({ error: toError(error), event, action: 'reported', at: new Date() });
+      return backoffMs(policy, attempt);
+    }
   }
 
   /** Does what the backend will not: keeps dead letters in the core's store, waits out retries in this process. */

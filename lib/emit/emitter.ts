@@ -112,7 +112,12 @@ export class Emitter {
     await this.#prepare('emitAsync', emission, async (event) => {
       receipt = await this.parts.publisher.publish(event, delayOf(emission.options));
     });
-    return receipt!;
+    if (receipt === undefined) {
+      throw new EventPublishError(
+        `Event '${nameOf(emission.type)}' may not be stored: emit middleware did not wait for next().`,
+      );
+    }
+    return receipt;
   }
 
   /** Checks the data, makes the event and takes it through the emit middleware to its last step. */

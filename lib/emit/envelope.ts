@@ -20,15 +20,19 @@ export class Envelopes {
     private readonly correlate: boolean,
   ) {}
 
-  /** @throws {EventConfigurationError} naming the option that cannot be used. */
+  /**
+   * @param emittedAs The name that the caller gave: an event of a former name is made under the present one.
+   * @throws {EventConfigurationError} naming the option that cannot be used.
+   */
   make(
-    name: string,
+    emittedAs: string,
     data: unknown,
     definition: EventDefinition | undefined,
     options: EmitOptions | undefined,
     inlinedBy?: string,
   ): Event {
     const cause = this.correlate ? causeOf() : undefined;
+    const name = definition === undefined ? emittedAs : definition.name;
     const version = definition === undefined ? 1 : definition.version;
     if (options === undefined && cause === undefined && inlinedBy === undefined) {
       return new Event(name, data, Date.now(), this.source, version);

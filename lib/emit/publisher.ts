@@ -106,7 +106,7 @@ export class Publisher {
   async #sendBatch(entries: readonly Outgoing[]): Promise<(Error | undefined)[]> {
     if (this.backend.publishBatch !== undefined) {
       try {
-        return await this.backend.publishBatch(entries);
+        return assertOneEach(await this.backend.publishBatch(entries), entries.length, this.backend.name);
       } catch (error) {
         return entries.map(() => error as Error);
       }
@@ -116,6 +116,18 @@ export class Publisher {
     );
     return sent.map((result) => (result.status === 'rejected' ? (result.reason as Error) : undefined));
   }
+}
+
+/** A result that is missing would read as a success. */
+function assertOneEach(
+  results: (Error | undefined)[],
+  count: number,
+  backend: string,
+): (Error | undefined)[] {
+  if (Array.isArray(results) && results.length === count) return results;
+  throw new EventPublishError(
+    `The backend '${backend}' did not give one result for each of ${count} events from publishBatch(), so none counts as stored.`,
+  );
 }
 
 function publishError(event: Event, backend: string, cause: unknown): Error {

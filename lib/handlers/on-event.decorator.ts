@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { EventConfigurationError } from '../errors.js';
 import type { EventClass, EventOf, ValidPattern } from '../event-types.js';
-import type { EventDefinition } from '../schema/define-event.js';
+import { type EventDefinition, isEventDefinition } from '../schema/define-event.js';
 import type { HandlerContext } from './handler.js';
 import type { HandlerOptions } from './handler-factory.js';
+import { compilePattern, isPattern } from './pattern.js';
 
 /** Metadata key under which {@link OnEvent} keeps its calls, on the method itself. */
 export const ON_EVENT_METADATA = 'nestjs-durable-events:on-event';
@@ -38,7 +39,8 @@ export type OnEventDecorator<K> = <H extends (event: EventOf<K>, context: Handle
  * @param key What to listen to: `order.placed`, `order.*` (one further segment), `order.**` (one or more), `*`
  *   (everything), a definition, a class, or a list of these.
  * @param options Priority, retry, timeout and more.
- * @throws {EventConfigurationError} when the list is empty or it decorates something that is not a method.
+ * @throws {EventConfigurationError} when there is nothing to listen to, a pattern cannot match, or it decorates
+ *   something that is not a method.
  *
  * @example
  * @OnEvent('after:signup', { priority: 10, retry: 5 })
@@ -54,17 +56,30 @@ export function OnEvent<const K extends EventListenable | readonly EventListenab
       '@OnEvent was given an empty list; name at least one event to listen to.',
     );
   }
-  return (_target, property, descriptor) => {
+  return (target, property, descriptor) => {
     const method = descriptor?.value as unknown;
     if (typeof method !== 'function') {
       throw new EventConfigurationError(
         `@OnEvent stands on '${String(property)}', which is not a method. Only methods can be handlers.`,
       );
     }
+    keys.forEach((each) => assertListenable(each, `${target.constructor.name}.${String(property)}`));
     // A new list each time: one shared with a base class would give handlers of the one to the other.
     const earlier = readOnEvent(method);
     Reflect.defineMetadata(ON_EVENT_METADATA, [{ keys, options }, ...earlier], method);
   };
+}
+
+/** Told where it is written, by the stack of the error; a circular import, the common cause, shows nowhere else. */
+function assertListenable(key: unknown, method: string): void {
+  if ((typeof key === 'string' && key !== '') || typeof key === 'function' || isEventDefinition(key)) {
+    if (typeof key === 'string' && isPattern(key)) compilePattern(key);
+    return;
+  }
+  const given = typeof key === 'string' ? 'an empty name' : String(key);
+  throw new EventConfigurationError(
+    `@OnEvent of ${method} was given ${given}; it needs a name, a pattern, a definition or a class. If it should be one, look for a circular import.`,
+  );
 }
 
 /** The uses of {@link OnEvent} on a method, top to bottom. */
