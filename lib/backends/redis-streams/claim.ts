@@ -1,19 +1,15 @@
 import type { Delivery } from '../backend.js';
 import type { HandlerAttempt } from '../../dead-letters/dead-letter.js';
-import type { Envelope, Fields } from './codec.js';
+import { PLAIN, type Envelope, type Fields } from './codec.js';
 
 /**
  * An entry that this process holds, from its reading until Redis confirmed what became of it. It is also the
  * delivery that the dispatcher sees: one object per event.
  */
 export class Claim implements Delivery {
-  readonly audience = 'group';
-  handlerId: string | undefined;
-  attempt: number | undefined;
-  attempts: readonly HandlerAttempt[] | undefined;
-  deadLetterId: string | undefined;
   /** The lease was lost: somebody else has the entry, and this process may not settle it. */
   lost = false;
+  #envelope: Envelope = PLAIN;
   #abort: AbortController | undefined;
 
   constructor(
@@ -26,6 +22,26 @@ export class Claim implements Delivery {
     /** How often it was taken up, this time included. */
     public deliveries: number,
   ) {}
+
+  get audience(): 'group' {
+    return 'group';
+  }
+
+  get handlerId(): string | undefined {
+    return this.#envelope.handlerId;
+  }
+
+  get attempt(): number | undefined {
+    return this.#envelope.attempt;
+  }
+
+  get attempts(): readonly HandlerAttempt[] | undefined {
+    return this.#envelope.attempts;
+  }
+
+  get deadLetterId(): string | undefined {
+    return this.#envelope.deadLetterId;
+  }
 
   /** Seen before: taken up more than once, or addressed to one handler because of an earlier try. */
   get redelivered(): boolean {
@@ -41,10 +57,8 @@ export class Claim implements Delivery {
 
   /** Takes over what travelled beside the event. */
   open(envelope: Envelope): void {
-    this.handlerId = envelope.handlerId;
-    this.attempt = envelope.attempt;
-    this.attempts = envelope.attempts;
-    this.deadLetterId = envelope.deadLetterId;
+    if (envelope === PLAIN) return;
+    this.#envelope = envelope;
     this.deliveries += envelope.deliveries ?? 0;
   }
 

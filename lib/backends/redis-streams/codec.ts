@@ -25,7 +25,8 @@ export interface Message {
   readonly envelope: Envelope;
 }
 
-const PLAIN: Envelope = Object.freeze({});
+/** Of an event that is delivered for the first time. */
+export const PLAIN: Envelope = Object.freeze({});
 
 /** The facts of a delivery that go into an envelope. */
 export function envelopeOf({ handlerId, attempt, attempts, deadLetterId }: Delivery): Envelope {

@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { HANDLED_NOW, type DispatchOutcome, type EventDispatcher } from '../backend.js';
 import type { Acks } from './acks.js';
 import { Claim } from './claim.js';
@@ -41,7 +41,7 @@ export class Consumer {
   readonly #buffer: Claim[] = [];
   readonly #lookahead: Lookahead;
   readonly #running = new Map<Claim, Promise<void>>();
-  #pumping = false;
+  #pumpDue = false;
   #stopping = false;
   #retryStreamBusy = false;
   #onRoom: (() => void) | undefined;
@@ -95,22 +95,22 @@ export class Consumer {
     }
   }
 
-  /** Takes in entries that were read or reclaimed. */
+  /** Takes in entries that were read or reclaimed. They start in this turn of the event loop, after its callbacks. */
   accept(claims: readonly Claim[]): void {
     for (const claim of claims) {
       this.parts.leases.add(claim);
       if (this.#stopping) this.parts.settler.handBack(claim);
       else this.#buffer.push(claim);
     }
-    this.#pump();
+    this.#pumpLater();
   }
 
-  /** Entries that may be taken in now. Half of the lookahead must be used up first, so that reads stay large. */
+  /** Entries that may be taken in now. None until half of the lookahead is used up, so that reads stay large. */
   get room(): number {
     const ahead = this.#lookahead.size;
-    if (this.#buffer.length > ahead / 2) return 0;
     const used = this.#running.size + this.#buffer.length + this.parts.settler.size;
-    return this.parts.concurrency + ahead - used;
+    const room = this.parts.concurrency + ahead - used;
+    return room < ahead / 2 ? 0 : room;
   }
 
   async #readUntilStopped(): Promise<void> {
@@ -118,6 +118,7 @@ export class Consumer {
       const room = this.room;
       if (room < 1) {
         await new Promise<void>((resolve) => (this.#onRoom = resolve));
+        this.#onRoom = undefined;
         continue;
       }
       try {
@@ -130,9 +131,11 @@ export class Consumer {
   }
 
   async #read(room: number): Promise<void> {
-    const { keys, member, reader, clock } = this.parts;
+    const { keys, member, reader, clock, concurrency } = this.parts;
     // COUNT holds for each of the two streams.
-    const count = this.#retryStreamBusy ? Math.ceil(room / 2) : room;
+    const most = this.#retryStreamBusy ? Math.ceil(room / 2) : room;
+    // Redis prepares one half of the lookahead while the other one is handled.
+    const count = Math.min(most, Math.max(concurrency, Math.ceil(this.#lookahead.size / 2)));
     const sentAt = clock.now();
     const batches = await reader.read(
       'xreadgroup',
@@ -141,8 +144,6 @@ export class Consumer {
     );
     this.#retryStreamBusy = false;
     for (const batch of batches) this.accept(this.#claimsOf(batch, sentAt));
-    // Handlers that never wait would otherwise keep timers and sockets from their turn.
-    if (batches.length > 0) await setImmediate();
   }
 
   #claimsOf([name, entries]: StreamBatch, sentAt: number): Claim[] {
@@ -167,28 +168,28 @@ export class Consumer {
     await setTimeout(RETRY_MS);
   }
 
+  /** Starts what may start. Handlers that never wait are interrupted for reads, and for whatever else there is. */
   #pump(): void {
-    if (this.#pumping) return;
     const startedAt = performance.now();
     let events = 0;
     while (this.#buffer.length > 0 && this.#running.size < this.parts.concurrency) {
       const before = this.#running.size;
       this.#start(this.#buffer.shift()!);
       if (this.#running.size > before) continue;
-      events++;
-      if ((events & 15) === 0 && performance.now() - startedAt > SLICE_MS) {
-        this.#pumpLater();
-        break;
-      }
+      if ((++events & 15) !== 0) continue;
+      if (performance.now() - startedAt < SLICE_MS && !(this.#onRoom && this.room > 0)) continue;
+      this.#pumpLater();
+      break;
     }
     if (events > 0) this.#lookahead.ranSync(performance.now() - startedAt, events);
-    if (this.room > 0) this.#onRoom?.();
+    if (this.#onRoom && this.room > 0) this.#onRoom();
   }
 
   #pumpLater(): void {
-    this.#pumping = true;
-    void setImmediate().then(() => {
-      this.#pumping = false;
+    if (this.#pumpDue) return;
+    this.#pumpDue = true;
+    setImmediate(() => {
+      this.#pumpDue = false;
       this.#pump();
     });
   }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { EventBusClosedError, EventPublishError } from '../../errors.js';
+import { EventBusClosedError, EventConfigurationError, EventPublishError } from '../../errors.js';
 import type { RedisClient, RedisConnection } from './connection.js';
 import { PUBLISH, SCHEDULE } from './scripts.js';
 import { payloadOf } from './codec.js';
@@ -88,6 +88,7 @@ export class Publisher {
    *
    * @throws {EventPublishError} when Redis does not confirm it. What had been sent may be stored nevertheless; what
    *   waited for a connection is not.
+   * @throws {EventConfigurationError} when ioredis is missing.
    */
   async bounded<T>(send: (client: RedisClient) => Promise<T>, events: number): Promise<T> {
     if (this.#closed) throw closedError();
@@ -102,6 +103,7 @@ export class Publisher {
       const client = this.connection.usable ?? (await Promise.race([this.connection.ready(), late]));
       return await Promise.race([send(client), late]);
     } catch (cause) {
+      if (cause instanceof EventConfigurationError) throw cause;
       const subject = events === 1 ? 'the event' : `${events} events`;
       const why = (cause as Error).message;
       throw new EventPublishError(`Redis did not confirm ${subject}: ${why}. It may or may not be stored.`, {

@@ -73,12 +73,15 @@ export class RedisStreamsBackend implements EventBackend {
    * @throws {EventPublishError} when Redis did not confirm it within `publishTimeoutMs`.
    * @throws {EventSerializationError} when its data cannot be JSON.
    */
-  async publish(event: Event, { delayMs = 0 }: PublishOptions = {}): Promise<void> {
-    const wire = encodeEvent(event);
-    if (!(delayMs > 0)) return this.#publisher.publish(wire);
-    const { schedule, scheduled } = sharedKeysOf(this.#options.namespace);
-    await this.#publisher.schedule([schedule, scheduled], event.id, delayMs, wire);
-    this.#subscription?.expectDue(delayMs);
+  publish(event: Event, options?: PublishOptions): Promise<void> {
+    // No async function: this is the hottest path, and each costs another promise.
+    try {
+      const wire = encodeEvent(event);
+      const delayMs = options?.delayMs ?? 0;
+      return delayMs > 0 ? this.#schedule(event.id, wire, delayMs) : this.#publisher.publish(wire);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   async publishBatch(entries: readonly PublishEntry[]): Promise<(Error | undefined)[]> {
@@ -151,6 +154,12 @@ export class RedisStreamsBackend implements EventBackend {
 
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
+  }
+
+  async #schedule(id: string, wire: string, delayMs: number): Promise<void> {
+    const { schedule, scheduled } = sharedKeysOf(this.#options.namespace);
+    await this.#publisher.schedule([schedule, scheduled], id, delayMs, wire);
+    this.#subscription?.expectDue(delayMs);
   }
 
   async #close(): Promise<void> {
