@@ -51,16 +51,24 @@ describe.each([11, 12] as const)('with Nest %i', (nest) => {
     expect(runNode(folder, ['--eval', script])).toBe('true\n');
   });
 
-  it('names the package to install where ioredis is missing', () => {
+  it('names the package to install where ioredis is missing, on publishing and on boot', () => {
     const folder = createConsumer(work.path, packed, { nest, type: 'module' });
     const script = `
-      import { createEvent } from 'nestjs-durable-events';
+      import { Module } from '@nestjs/common';
+      import { NestFactory } from '@nestjs/core';
+      import { createEvent, EventsModule } from 'nestjs-durable-events';
       import { RedisStreamsBackend } from 'nestjs-durable-events/redis';
+
       const backend = new RedisStreamsBackend({ connection: 'redis://127.0.0.1:1', group: 'app' });
-      await backend.publish(createEvent('order.placed', {})).catch((error) => console.log(error.code, error.message));
-      await backend.close();`;
+      const show = (error) => console.log(error.code, error.message);
+      await backend.publish(createEvent('order.placed', {})).catch(show);
+      await backend.close();
+
+      class Application {}
+      Module({ imports: [EventsModule.forRoot(new RedisStreamsBackend({ connection: 'redis://127.0.0.1:1' }))] })(Application);
+      await NestFactory.createApplicationContext(Application, { logger: false, abortOnError: false }).catch(show);`;
     const output = runNode(folder, ['--input-type=module', '--eval', script]);
-    expect(output).toMatch(/^EVENT_CONFIGURATION .*npm install ioredis/);
+    expect(output).toMatch(/^(EVENT_CONFIGURATION .*npm install ioredis.*\n){2}$/);
   });
 });
 
