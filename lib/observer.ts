@@ -14,7 +14,7 @@ export interface EventObserver {
   dispatched?(event: Event, outcome: DispatchOutcome): void;
 }
 
-/** Passes what happens on to every observer; costs next to nothing while there is none. @internal */
+/** Passes what happens on to every observer; costs next to nothing while there is none. */
 export class Observers implements Required<EventObserver> {
   #list: readonly EventObserver[] = [];
 
