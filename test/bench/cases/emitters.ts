@@ -15,27 +15,50 @@ export interface Emitter {
   readonly close: () => Promise<void>;
 }
 
+/** More about the application with our module. */
+export interface OurSetup extends HandlerSetup {
+  readonly correlation?: boolean;
+  /** Handlers of patterns that no emitted event matches. */
+  readonly otherPatterns?: number;
+}
+
 /** An application with our module. */
-export async function ourEmitter({
-  handlersPerType,
-  async,
-  correlation = true,
-}: HandlerSetup & { readonly correlation?: boolean }): Promise<Emitter> {
-  const { EventBus, EventsModule, OnEvent } = await import('nestjs-durable-events');
-  const { listener, tally } = makeListener({
-    types: EVENT_TYPES,
-    handlersPerType,
-    async,
-    reads: 'argument.data.userId',
-    decorate: (type) => OnEvent(type),
-  });
-  const app = await startApplication(EventsModule.forRoot({ correlation }), listener);
+export async function ourEmitter(setup: OurSetup): Promise<Emitter> {
+  const { handlersPerType, async, correlation = true, otherPatterns = 0 } = setup;
+  const { listener, tally } = await ourListener(EVENT_TYPES, handlersPerType, async);
+  const others = await ourListener(patterns(otherPatterns), 1, async);
+  const { EventBus, EventsModule } = await import('nestjs-durable-events');
+  const app = await startApplication(EventsModule.forRoot({ correlation }), listener, others.listener);
   const bus = app.get(EventBus);
   return {
     emit: (i) => bus.emitSync(EVENT_TYPES[i & 7]!, PAYLOADS[i & 63]),
     tally,
     close: () => app.close(),
   };
+}
+
+/** An application with our module in which every event has a name of its own, which one of the patterns matches. */
+export async function ourEmitterOfNewNames(patternCount: number): Promise<Emitter> {
+  const { listener, tally } = await ourListener(patterns(patternCount), 1, false);
+  const { EventBus, EventsModule } = await import('nestjs-durable-events');
+  const app = await startApplication(EventsModule.forRoot(), listener);
+  const bus = app.get(EventBus);
+  let names = 0;
+  return {
+    emit: (i) => bus.emitSync(`area0.name${names++}`, PAYLOADS[i & 63]),
+    tally,
+    close: () => app.close(),
+  };
+}
+
+function patterns(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `area${i}.*`);
+}
+
+async function ourListener(types: readonly string[], handlersPerType: number, async: boolean) {
+  const { OnEvent } = await import('nestjs-durable-events');
+  const reads = 'argument.data.userId';
+  return makeListener({ types, handlersPerType, async, reads, decorate: (type) => OnEvent(type) });
 }
 
 /** An application with `@nestjs/event-emitter`. */

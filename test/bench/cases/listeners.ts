@@ -34,14 +34,14 @@ export function makeListener(options: ListenerOptions): { listener: Type; tally:
   const tally: Tally = { calls: 0, sum: 0 };
   @Injectable()
   class Listener {}
-  types.forEach((type, t) => {
+  for (const type of types) {
     for (let i = 0; i < handlersPerType; i++) {
-      const name = `on${t}x${i}`;
+      const name = `on_${type.replace(/\W/g, '_')}_${i}`;
       const descriptor = { value: makeMethod(name, options, tally), configurable: true, writable: true };
       Object.defineProperty(Listener.prototype, name, descriptor);
       decorate(type)(Listener.prototype, name, descriptor);
     }
-  });
+  }
   return { listener: Listener, tally };
 }
 

@@ -33,7 +33,7 @@ export function readArguments(argv: readonly string[], tables: readonly Table[])
   const { quick, json, list } = values;
   return {
     tables: positionals.length === 0 ? tables : positionals.flatMap((name) => tablesNamed(name, tables)),
-    rounds: values.rounds === undefined ? (quick ? 2 : 7) : readRounds(values.rounds),
+    rounds: values.rounds === undefined ? (quick ? 2 : 5) : readRounds(values.rounds),
     effort: quick ? QUICK : FULL,
     json,
     profile: values.profile === undefined ? undefined : caseNamed(values.profile, tables),
