@@ -27,7 +27,10 @@ export async function runFile(path: string, settings: Settings): Promise<number>
   const file = await SignupFile.open(path);
   const interrupt = onInterrupt();
   // Retries and dead letters are counted in the progress and listed at the end instead.
-  const app = await NestFactory.create(AppModule.with(settings, 'file'), { logger: false, abortOnError: false });
+  const app = await NestFactory.create(AppModule.with(settings, 'file'), {
+    logger: false,
+    abortOnError: false,
+  });
   try {
     await app.init();
     const outcome = await importFile(file, app.get(EventBus), app.get(SignupService), interrupt);
