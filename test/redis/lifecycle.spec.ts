@@ -175,7 +175,7 @@ describe('Redis Streams: lifecycle', () => {
     const { opened, open } = gate();
     await test.consume(backend, () => opened);
     await backend.publish(createEvent('running', {}));
-    await expect(backend.idle(AbortSignal.timeout(200))).rejects.toThrow();
+    await expect(backend.idle(AbortSignal.timeout(200))).rejects.toThrow('aborted');
     open();
     await backend.idle(AbortSignal.timeout(5000));
   });

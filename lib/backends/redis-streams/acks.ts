@@ -1,12 +1,12 @@
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Claim } from './claim.js';
 import type { RedisConnection } from './connection.js';
 import type { Leases, Member } from './leases.js';
 import { ACK } from './scripts.js';
+import { insist, isGroupMissing } from './waiting.js';
 
 /** What Lua can pass to one command. */
 const MAX_IDS_PER_CALL = 1000;
-const RETRY_MS = 200;
 
 /** Acknowledges what was handled: one call at a time, with all that has gathered since the last one. */
 export class Acks {
@@ -40,21 +40,11 @@ export class Acks {
   }
 
   async #flush(): Promise<void> {
-    const { signal } = this.#stop;
     await setImmediate();
-    while (this.#claims.length > 0 && !signal.aborted) {
+    while (this.#claims.length > 0 && !this.#stop.signal.aborted) {
       const claims = this.#claims.splice(0, MAX_IDS_PER_CALL);
-      try {
-        await this.#acknowledge(claims);
-      } catch (error) {
-        // Without its group, as after FLUSHALL, there is nothing left to acknowledge.
-        if ((error as Error).message.includes('NOGROUP')) this.#forget(claims);
-        else {
-          this.#claims.unshift(...claims);
-          if (!signal.aborted) this.report(error as Error);
-          await setTimeout(RETRY_MS, undefined, { signal }).catch(() => undefined);
-        }
-      }
+      await insist(() => this.#acknowledge(claims), this.#stop.signal, this.report);
+      for (const claim of claims) this.leases.release(claim);
     }
     this.#flushing = undefined;
   }
@@ -67,11 +57,10 @@ export class Acks {
       args.push(claim.id);
     }
     args[2] = deadline;
-    this.stale += (await this.connection.run(ACK, [this.stream], args)) as number;
-    this.#forget(claims);
-  }
-
-  #forget(claims: readonly Claim[]): void {
-    for (const claim of claims) this.leases.release(claim);
+    try {
+      this.stale += (await this.connection.run(ACK, [this.stream], args)) as number;
+    } catch (error) {
+      if (!isGroupMissing(error)) throw error;
+    }
   }
 }

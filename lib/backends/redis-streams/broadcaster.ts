@@ -7,9 +7,12 @@ import { readMessage, type Fields } from './codec.js';
 import type { RedisConnection } from './connection.js';
 import { LAST_ID } from './scripts.js';
 import type { BlockingReader } from './reader.js';
+import { insist, within } from './waiting.js';
 
 const COUNT = 100;
 const RETRY_MS = 200;
+/** A read that should have ended this long ago is cut off. */
+const STOP_GRACE_MS = 500;
 
 /**
  * Gives every event from now on to the broadcast handlers of this process. Nothing about them is stored: what a
@@ -17,7 +20,7 @@ const RETRY_MS = 200;
  */
 export class Broadcaster {
   #cursor = '0-0';
-  #stopping = false;
+  readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   #onIdle: (() => void) | undefined;
   readonly #running = new Set<Promise<void>>();
@@ -38,20 +41,23 @@ export class Broadcaster {
     return this.#running.size + this.#retries.size;
   }
 
-  /** Starts behind the newest event. */
-  async start(): Promise<void> {
+  /** Events from now on are for this process. */
+  async prepare(): Promise<void> {
     this.#cursor = (await this.connection.run(LAST_ID, [this.stream], [])) as string;
+  }
+
+  start(): void {
     this.#loop = this.#readUntilStopped();
   }
 
   /** Stops reading and forgets retries; resolves when the read has ended. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     this.#onIdle?.();
     for (const cancel of this.#retries) cancel();
     this.#retries.clear();
-    await this.reader.interrupt();
-    await this.#loop;
+    this.reader.interrupt();
+    await within(this.reader.blockMs + STOP_GRACE_MS, this.#loop);
     this.reader.close();
   }
 
@@ -61,7 +67,7 @@ export class Broadcaster {
   }
 
   async #readUntilStopped(): Promise<void> {
-    while (!this.#stopping) {
+    while (!this.#stop.signal.aborted) {
       if (this.#running.size >= this.concurrency) {
         await new Promise<void>((resolve) => (this.#onIdle = resolve));
         continue;
@@ -70,7 +76,7 @@ export class Broadcaster {
         const batches = await this.reader.read('xread', ['COUNT', COUNT], [this.stream, this.#cursor]);
         for (const [, entries] of batches) await this.#deliverAll(entries);
       } catch (error) {
-        if (this.#stopping) return;
+        if (this.#stop.signal.aborted) return;
         this.report(error as Error);
         await setTimeout(RETRY_MS);
       }
@@ -79,10 +85,10 @@ export class Broadcaster {
 
   async #deliverAll(entries: readonly (readonly [id: string, fields: Fields])[]): Promise<void> {
     for (const [id, fields] of entries) {
-      while (this.#running.size >= this.concurrency && !this.#stopping) {
+      while (this.#running.size >= this.concurrency && !this.#stop.signal.aborted) {
         await new Promise<void>((resolve) => (this.#onIdle = resolve));
       }
-      if (this.#stopping) return;
+      if (this.#stop.signal.aborted) return;
       this.#cursor = id;
       const event = this.#read(fields);
       if (event) this.#run(event, { audience: 'broadcast' });
@@ -111,7 +117,7 @@ export class Broadcaster {
   async #deliver(event: Event, delivery: Delivery): Promise<void> {
     const { retries, deadLetters, resolved } = await this.dispatch(event, delivery);
     for (const { handlerId, attempt, attempts, delayMs } of retries) {
-      if (this.#stopping) break;
+      if (this.#stop.signal.aborted) break;
       const cancel = after(delayMs, () => {
         this.#retries.delete(cancel);
         const everyone = handlerId === ALL_HANDLERS;
@@ -119,7 +125,13 @@ export class Broadcaster {
       });
       this.#retries.add(cancel);
     }
-    if (deadLetters.length > 0) await this.deadLetters.add(deadLetters);
-    for (const id of resolved) await this.deadLetters.transition(id, 'retrying', 'resolved');
+    await this.#keep(() => this.deadLetters.add(deadLetters));
+    for (const id of resolved) {
+      await this.#keep(async () => void (await this.deadLetters.transition(id, 'retrying', 'resolved')));
+    }
+  }
+
+  async #keep(write: () => Promise<void>): Promise<void> {
+    await insist(write, this.#stop.signal, this.report);
   }
 }

@@ -19,8 +19,8 @@ export class Claim implements Delivery {
     readonly fields: Fields,
     /** Server time, in Unix milliseconds, before which nobody else can have claimed the entry. */
     public deadline: number,
-    /** How often it was taken up, this time included. */
-    public deliveries: number,
+    /** How often this entry was taken up, this time included. */
+    readonly deliveries: number,
   ) {}
 
   get audience(): 'group' {
@@ -45,7 +45,7 @@ export class Claim implements Delivery {
 
   /** Seen before: taken up more than once, or addressed to one handler because of an earlier try. */
   get redelivered(): boolean {
-    return this.deliveries > 1 || this.handlerId !== undefined || this.deadLetterId !== undefined;
+    return this.taken > 1 || this.handlerId !== undefined || this.deadLetterId !== undefined;
   }
 
   /** Made when somebody asks: most handlers never do. */
@@ -55,11 +55,14 @@ export class Claim implements Delivery {
     return this.#abort.signal;
   }
 
+  /** How often the work was taken up, in earlier entries too. */
+  get taken(): number {
+    return this.deliveries + (this.#envelope.deliveries ?? 0);
+  }
+
   /** Takes over what travelled beside the event. */
   open(envelope: Envelope): void {
-    if (envelope === PLAIN) return;
     this.#envelope = envelope;
-    this.deliveries += envelope.deliveries ?? 0;
   }
 
   /** Interrupts its handlers. */

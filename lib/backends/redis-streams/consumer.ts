@@ -73,7 +73,7 @@ export class Consumer {
     this.#stopping = true;
     this.#onRoom?.();
     for (const claim of this.#buffer.splice(0)) settler.handBack(claim);
-    await reader.interrupt();
+    reader.interrupt();
     await within(reader.blockMs + STOP_GRACE_MS, this.#loop);
     reader.close();
   }

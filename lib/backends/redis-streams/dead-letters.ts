@@ -27,7 +27,9 @@ import {
   DEAD_SIZE,
   DEAD_TAKE,
   DEAD_TRANSITION,
+  type Script,
 } from './scripts.js';
+import { inTime } from './waiting.js';
 
 /** Entries looked at per call. */
 const PAGE = 200;
@@ -38,6 +40,7 @@ export class RedisDeadLetterStore implements DeadLetterStore {
   constructor(
     private readonly connection: RedisConnection,
     private readonly keys: () => Keys,
+    private readonly timeoutMs: number,
   ) {}
 
   async add(entries: readonly DeadLetter[]): Promise<void> {
@@ -47,7 +50,7 @@ export class RedisDeadLetterStore implements DeadLetterStore {
       entry.failedAt.getTime(),
       encodeDeadLetter(entry, encodeEvent(entry.event)),
     ]);
-    await this.connection.run(DEAD_ADD, this.#dead(), args);
+    await this.#run(DEAD_ADD, this.#dead(), args);
   }
 
   async get(id: string): Promise<DeadLetter | undefined> {
@@ -62,7 +65,7 @@ export class RedisDeadLetterStore implements DeadLetterStore {
     const matches = deadLetterMatcher(filter);
     const entries: DeadLetter[] = [];
     for (;;) {
-      const page = (await this.connection.run(DEAD_PAGE, this.#dead(), [from, to, after, PAGE])) as string[];
+      const page = (await this.#run(DEAD_PAGE, this.#dead(), [from, to, after, PAGE])) as string[];
       for (let i = 0; i < page.length; i += 4) {
         const entry = decodeDeadLetter(page[i + 2]!, page[i + 3]!);
         if (!matches(entry)) continue;
@@ -76,7 +79,7 @@ export class RedisDeadLetterStore implements DeadLetterStore {
   }
 
   async size(): Promise<number> {
-    return (await this.connection.run(DEAD_SIZE, this.#dead(), [])) as number;
+    return (await this.#run(DEAD_SIZE, this.#dead(), [])) as number;
   }
 
   async transition(
@@ -86,18 +89,12 @@ export class RedisDeadLetterStore implements DeadLetterStore {
     reason?: string,
   ): Promise<DeadLetter | undefined> {
     const status = encodeStatus(to, reason);
-    const entry = await this.connection.run(DEAD_TRANSITION, this.#dead(), [
-      id,
-      from,
-      to,
-      status,
-      CLOSED_LIMIT,
-    ]);
+    const entry = await this.#run(DEAD_TRANSITION, this.#dead(), [id, from, to, status, CLOSED_LIMIT]);
     return entry ? decodeDeadLetter(entry as string, status) : undefined;
   }
 
   async take(id: string): Promise<DeadLetter | undefined> {
-    const entry = await this.connection.run(DEAD_TAKE, this.#dead(), [id]);
+    const entry = await this.#run(DEAD_TAKE, this.#dead(), [id]);
     return entry ? decodeDeadLetter(entry as string, 'dead') : undefined;
   }
 
@@ -106,19 +103,20 @@ export class RedisDeadLetterStore implements DeadLetterStore {
       const found = await this.#read(id);
       if (found?.entry.status !== 'dead') return false;
       const keys = [...this.#dead(), this.keys().retry];
-      const done = await this.connection.run(DEAD_REQUEUE, keys, [
-        id,
-        found.json,
-        ...deliveryOf(found.entry),
-      ]);
+      const done = await this.#run(DEAD_REQUEUE, keys, [id, found.json, ...deliveryOf(found.entry)]);
       // -1: it failed once more in between, so that its history has grown.
       if (done !== -1) return done === 1;
     }
   }
 
   async #read(id: string): Promise<{ json: string; entry: DeadLetter } | undefined> {
-    const [json, status] = (await this.connection.run(DEAD_GET, this.#dead(), [id])) as (string | null)[];
+    const [json, status] = (await this.#run(DEAD_GET, this.#dead(), [id])) as (string | null)[];
     return json && status ? { json, entry: decodeDeadLetter(json, status) } : undefined;
+  }
+
+  /** People wait for these, so none waits for ever. */
+  #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return inTime(this.timeoutMs, this.connection.run(script, keys, args));
   }
 
   #dead(): string[] {

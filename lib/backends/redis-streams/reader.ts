@@ -17,7 +17,6 @@ export class BlockingReader {
   readonly blockMs: number;
   #client: RedisClient | undefined;
   #clientId: string | undefined;
-  #reading: Promise<unknown> | undefined;
 
   /** @param longestBlockMs Upper limit for `BLOCK`. */
   constructor(
@@ -46,26 +45,20 @@ export class BlockingReader {
     });
     try {
       const args = [...before, 'BLOCK', this.blockMs, 'STREAMS', ...streams];
-      const reading = Promise.race([this.#send(command, args), late]);
-      this.#reading = reading;
-      return (await reading) ?? [];
+      return (await Promise.race([this.#send(command, args), late])) ?? [];
     } catch (error) {
       this.close();
       throw error;
     } finally {
       clearTimeout(watchdog);
-      this.#reading = undefined;
     }
   }
 
   /** Makes a read that waits return now, with what it has. */
-  async interrupt(): Promise<void> {
-    const reading = this.#reading;
+  interrupt(): void {
     const commands = this.connection.usable;
-    if (!reading) return;
     // Without the right to do this, or in a cluster, the read ends by itself a little later.
-    if (this.#clientId && commands)
-      await commands.call('client', 'unblock', this.#clientId).catch(() => undefined);
+    if (this.#clientId && commands) commands.call('client', 'unblock', this.#clientId).catch(() => undefined);
   }
 
   close(): void {

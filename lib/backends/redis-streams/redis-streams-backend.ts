@@ -22,9 +22,9 @@ import { keysOf, sharedKeysOf, type Keys } from './keys.js';
 import { resolveOptions, type RedisStreamsOptions, type ResolvedOptions } from './options.js';
 import { Publisher } from './publisher.js';
 import { Subscription } from './subscription.js';
-import { within } from './waiting.js';
+import { abortion, inTime, within } from './waiting.js';
 
-const PING_TIMEOUT_MS = 2000;
+const STATUS_TIMEOUT_MS = 2000;
 const IDLE_POLL_MS = 20;
 /** How long `close()` waits for what Redis has not confirmed yet. */
 const FLUSH_MS = 2000;
@@ -60,7 +60,11 @@ export class RedisStreamsBackend implements EventBackend {
     this.#connection = new RedisConnection(this.#options.connection, (error) => this.#report(error));
     const { stream } = sharedKeysOf(this.#options.namespace);
     this.#publisher = new Publisher(this.#connection, stream, this.#options.publishTimeoutMs);
-    this.deadLetters = new RedisDeadLetterStore(this.#connection, () => this.#keys());
+    this.deadLetters = new RedisDeadLetterStore(
+      this.#connection,
+      () => this.#keys(),
+      this.#options.publishTimeoutMs,
+    );
   }
 
   attach(host: BackendHost): void {
@@ -80,7 +84,7 @@ export class RedisStreamsBackend implements EventBackend {
       const delayMs = options?.delayMs ?? 0;
       return delayMs > 0 ? this.#schedule(event.id, wire, delayMs) : this.#publisher.publish(wire);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejected(error);
     }
   }
 
@@ -116,7 +120,12 @@ export class RedisStreamsBackend implements EventBackend {
       report: (error) => this.#report(error),
     });
     this.#subscription = subscription;
-    await subscription.start();
+    try {
+      await subscription.start();
+    } catch (error) {
+      this.#subscription = undefined;
+      throw error;
+    }
   }
 
   async drain({ signal }: DrainRequest): Promise<void> {
@@ -125,19 +134,18 @@ export class RedisStreamsBackend implements EventBackend {
 
   /** Nothing runs here, and the group has neither unread nor pending events, nor retries on its schedule. */
   async idle(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted();
-      if (await this.#isIdle()) return;
+    const aborted = abortion(signal).then(() => signal.throwIfAborted());
+    while (!(await Promise.race([this.#isIdle(), aborted])))
       await setTimeout(IDLE_POLL_MS, undefined, { signal });
-    }
   }
 
   async health(): Promise<BackendHealth> {
     const startedAt = performance.now();
     try {
-      const ping = this.#connection.open().then((client) => client.ping());
-      if (!(await within(PING_TIMEOUT_MS, ping)))
-        throw new Error(`No answer to PING within ${PING_TIMEOUT_MS} ms.`);
+      await inTime(
+        STATUS_TIMEOUT_MS,
+        this.#connection.open().then((client) => client.ping()),
+      );
     } catch (error) {
       return { status: 'down', details: { error: (error as Error).message } };
     }
@@ -148,7 +156,7 @@ export class RedisStreamsBackend implements EventBackend {
 
   /** What is in {@link Gauges}, for the group; and of this process `inFlight`, `buffered`, `lost` and `stale`. */
   async stats(): Promise<Readonly<Record<string, number>>> {
-    const gauges = await readGauges(this.#connection, this.#keys(), this.#group());
+    const gauges = await inTime(STATUS_TIMEOUT_MS, readGauges(this.#connection, this.#keys(), this.#group()));
     return { ...gauges, ...this.#subscription?.counters() };
   }
 
@@ -194,4 +202,8 @@ export class RedisStreamsBackend implements EventBackend {
     if (this.#host) this.#host.report(error);
     else process.emitWarning(error.message, { type: error.name, detail: error.stack });
   }
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

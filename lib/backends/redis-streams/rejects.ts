@@ -30,10 +30,10 @@ export class Rejects {
 
   /** Whether the entry was taken up too often without an end: it probably kills the process that handles it. */
   crashLooping(claim: Claim, message: Message): boolean {
-    if (claim.deliveries <= this.maxDeliveries) return false;
+    if (claim.taken <= this.maxDeliveries) return false;
     const { type } = message.event;
     const error = new EventHandlerError(
-      `Event '${type}' was taken up ${claim.deliveries - 1} times and never finished, which is the limit ` +
+      `Event '${type}' was taken up ${claim.taken - 1} times and never finished, which is the limit ` +
         `(maxDeliveries is ${this.maxDeliveries}): its handler crashes the process, or stops it for longer than the lease.`,
     );
     this.report(error);

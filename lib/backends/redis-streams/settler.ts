@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import type { DispatchOutcome, HandlerRetry } from '../backend.js';
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
 import type { Claim } from './claim.js';
@@ -8,9 +7,7 @@ import { CLOSED_LIMIT, deadKeys, encodeDeadLetter } from './dead-letter-codec.js
 import type { Keys } from './keys.js';
 import type { Leases, Member } from './leases.js';
 import { SETTLE } from './scripts.js';
-
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 5000;
+import { insist, isGroupMissing } from './waiting.js';
 
 /** What is to be stored before an entry is acknowledged. */
 type Decision = Pick<DispatchOutcome, 'retries' | 'deadLetters' | 'resolved'>;
@@ -61,7 +58,9 @@ export class Settler {
     }
     const { event, wire, envelope } = message;
     const { group, consumer } = this.member;
-    const payload = payloadOf(wire, { ...envelope, deliveries: claim.deliveries - 1 });
+    // Shutting down is not the event's fault, so this time does not count.
+    const deliveries = claim.deliveries - 1 + (envelope.deliveries ?? 0);
+    const payload = payloadOf(wire, { ...envelope, deliveries });
     const args: (string | number)[] = [
       group,
       consumer,
@@ -93,21 +92,18 @@ export class Settler {
   }
 
   async #untilDone(claim: Claim, args: readonly (string | number)[], decision?: Decision): Promise<void> {
-    const { signal } = this.#stop;
-    for (let wait = FIRST_RETRY_MS; !claim.lost && !signal.aborted; wait = Math.min(wait * 2, MAX_RETRY_MS)) {
-      try {
-        await this.connection.run(SETTLE, this.#keysFor(claim), args);
-        break;
-      } catch (error) {
-        // Without its group, as after FLUSHALL, there is nothing left to settle.
-        if ((error as Error).message.includes('NOGROUP')) break;
-        if (signal.aborted) break;
-        this.report(error as Error);
-        await setTimeout(wait, undefined, { signal }).catch(() => undefined);
-      }
-    }
+    await insist(() => this.#store(claim, args), this.#stop.signal, this.report);
     this.leases.release(claim);
     for (const { delayMs } of decision?.retries ?? []) this.onScheduled(delayMs);
+  }
+
+  async #store(claim: Claim, args: readonly (string | number)[]): Promise<void> {
+    if (claim.lost) return;
+    try {
+      await this.connection.run(SETTLE, this.#keysFor(claim), args);
+    } catch (error) {
+      if (!isGroupMissing(error)) throw error;
+    }
   }
 
   #keysFor({ stream }: Claim): string[] {

@@ -1,4 +1,3 @@
-import { EventTimeoutError } from '../../errors.js';
 import type { DeadLetterStore } from '../../dead-letters/dead-letter.js';
 import type { EventDispatcher } from '../backend.js';
 import { Acks } from './acks.js';
@@ -18,7 +17,7 @@ import { CREATE_GROUPS, REMOVE_CONSUMERS } from './scripts.js';
 import { ServerClock } from './server-clock.js';
 import { Settler } from './settler.js';
 import { Trimmer } from './trimmer.js';
-import { abortion, within } from './waiting.js';
+import { abortion, inTime, within } from './waiting.js';
 
 /** How long interrupted handlers get to tell how far they came. */
 const ABORT_GRACE_MS = 250;
@@ -129,14 +128,10 @@ export class Subscription {
 
   /** @throws {EventTimeoutError} when Redis does not answer within `publishTimeoutMs`. */
   async start(): Promise<void> {
-    const { publishTimeoutMs } = this.context.options;
-    if (!(await within(publishTimeoutMs, this.#prepare()))) {
-      throw new EventTimeoutError(
-        `Redis did not answer within ${publishTimeoutMs} ms (publishTimeoutMs). Check that it runs and that 'connection' is right.`,
-      );
-    }
+    await inTime(this.context.options.publishTimeoutMs, this.#prepare());
     if (this.#draining) return;
     this.#consumer.start();
+    this.#broadcaster?.start();
     this.#renewal.poke();
     for (const task of this.#intake) task.poke();
   }
@@ -178,7 +173,7 @@ export class Subscription {
     await this.#createGroups();
     const problem = await evictionProblem(connection);
     if (problem) report(problem);
-    await this.#broadcaster?.start();
+    await this.#broadcaster?.prepare();
   }
 
   async #createGroups(): Promise<void> {
