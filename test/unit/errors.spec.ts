@@ -1,0 +1,50 @@
+import { expect, it } from '@jest/globals';
+import * as everything from 'nestjs-durable-events';
+
+const codes = {
+  EventHandlerError: 'EVENT_HANDLER',
+  EventSerializationError: 'EVENT_SERIALIZATION',
+  QueueFullError: 'EVENT_QUEUE_FULL',
+  EventBusNotReadyError: 'EVENT_BUS_NOT_READY',
+  EventBusClosedError: 'EVENT_BUS_CLOSED',
+  EventTimeoutError: 'EVENT_TIMEOUT',
+  EventPublishError: 'EVENT_PUBLISH',
+  EventConfigurationError: 'EVENT_CONFIGURATION',
+  UnrecoverableError: 'EVENT_UNRECOVERABLE',
+} as const;
+
+it.each(Object.entries(codes))('%s has its name and its code', (name, code) => {
+  const ErrorClass = everything[name as keyof typeof codes];
+  const cause = new Error('cause');
+  const error = new ErrorClass('What happened.', { cause });
+  expect(error).toBeInstanceOf(everything.EventError);
+  expect(error).toBeInstanceOf(Error);
+  expect(error).toMatchObject({ name, code, message: 'What happened.', cause });
+});
+
+it('EventValidationError lists every bad field', () => {
+  const issues = [
+    { path: 'email', message: 'is no address' },
+    { path: '', message: 'is odd' },
+  ];
+  const error = new everything.EventValidationError('after:signup', issues);
+  expect(error).toMatchObject({ code: 'EVENT_VALIDATION', eventType: 'after:signup', issues });
+  expect(error.message).toBe(
+    "The data of event 'after:signup' does not match its schema. email: is no address; is odd",
+  );
+});
+
+it('RetryAfterError has its delay', () => {
+  expect(new everything.RetryAfterError(5)).toMatchObject({
+    code: 'EVENT_RETRY_AFTER',
+    delayMs: 5,
+    message: 'The handler asks to be retried after 5 ms.',
+  });
+});
+
+it('every error class of the package is tested here', () => {
+  const classes = Object.entries(everything)
+    .filter(([, value]) => typeof value === 'function' && value.prototype instanceof everything.EventError)
+    .map(([name]) => name);
+  expect(classes.sort()).toEqual([...Object.keys(codes), 'EventValidationError', 'RetryAfterError'].sort());
+});
