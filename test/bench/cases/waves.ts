@@ -36,7 +36,16 @@ export async function measureWaves(making: Promise<Pool>, effort: Effort): Promi
 }
 
 /** Our module with its memory backend: one handler for each type of event. */
-export async function memoryBackend(async: boolean): Promise<Pool> {
+export function memoryBackend(async: boolean): Promise<Pool> {
+  return application(async, true);
+}
+
+/** The same without following what causes what. */
+export function memoryBackendUncorrelated(async: boolean): Promise<Pool> {
+  return application(async, false);
+}
+
+async function application(async: boolean, correlation: boolean): Promise<Pool> {
   const { EventBus, EventsModule, MemoryBackend, OnEvent } = await import('nestjs-durable-events');
   const { listener, tally } = makeListener({
     types: EVENT_TYPES,
@@ -46,7 +55,7 @@ export async function memoryBackend(async: boolean): Promise<Pool> {
     decorate: (type) => OnEvent(type),
   });
   const backend = new MemoryBackend({ workers: WORKERS, queueSize: WAVE });
-  const app = await startApplication(EventsModule.forRoot(backend), listener);
+  const app = await startApplication(EventsModule.forRoot({ backend, correlation }), listener);
   const bus = app.get(EventBus);
   return {
     push: (i) => bus.emitAsync(EVENT_TYPES[i & 7]!, PAYLOADS[i & 63]),

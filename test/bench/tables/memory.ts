@@ -1,9 +1,10 @@
 import type { Case, Table } from '../harness/table.js';
 
-type PoolName = 'memoryBackend' | 'fastqPromise' | 'pQueue';
+type PoolName = 'memoryBackend' | 'memoryBackendUncorrelated' | 'fastqPromise' | 'pQueue';
 
 const TITLES: Record<PoolName, string> = {
   memoryBackend: 'MemoryBackend, emitAsync to one handler',
+  memoryBackendUncorrelated: 'MemoryBackend, correlation off',
   fastqPromise: 'fastq.promise, the handler alone',
   pQueue: 'p-queue, the handler alone',
 };
@@ -24,10 +25,17 @@ function waves(async: boolean): Table {
   return {
     id: `memory/${kind}`,
     title: `10 workers, awaited waves of 1000, a handler that does nothing (${kind})`,
-    cases: [pool('memoryBackend', async), pool('fastqPromise', async), pool('pQueue', async)],
+    cases: [
+      pool('memoryBackend', async),
+      pool('memoryBackendUncorrelated', async),
+      pool('fastqPromise', async),
+      pool('pQueue', async),
+    ],
     comparisons: [
       { of: 'memoryBackend', over: 'fastqPromise', atLeast: 1 },
       { of: 'memoryBackend', over: 'pQueue', atLeast: 4 },
+      { of: 'memoryBackendUncorrelated', over: 'fastqPromise' },
+      { of: 'memoryBackendUncorrelated', over: 'pQueue' },
     ],
   };
 }
