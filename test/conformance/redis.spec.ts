@@ -1,0 +1,42 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { RedisStreamsBackend } from 'nestjs-durable-events/redis';
+import { describeBackend } from 'nestjs-durable-events/testing';
+import type { TestServer } from '../support/services/private-server.js';
+import { startRedis } from '../support/services/redis.js';
+
+Logger.overrideLogger(false); // the failures of the cases are meant
+
+/** Somebody else's server is not ours to kill: the cases about outages are then skipped, and say so. */
+const ownServer = process.env['REDIS_URL'] === undefined;
+const leaseMs = 1000;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+
+describeBackend(
+  ({ namespace, group }) =>
+    new RedisStreamsBackend({
+      connection: server.url,
+      namespace,
+      group,
+      concurrency: 20,
+      leaseMs,
+      publishTimeoutMs: 1000,
+    }),
+  { durable: true, delay: true, broadcast: true, redelivery: true, shared: true },
+  {
+    name: 'RedisStreamsBackend',
+    leaseMs,
+    timeoutMs: 10_000,
+    outage: ownServer
+      ? async () => {
+          await server.kill9();
+          return () => server.restart();
+        }
+      : undefined,
+  },
+);
