@@ -179,4 +179,19 @@ describe('Redis Streams: retries', () => {
     await waitFor(async () => (await backend.deadLetters.get(entries[0]!.id))!.attempts.length === 2);
     expect(await backend.deadLetters.size()).toBe(4);
   });
+
+  it('keeps bytes that are no text, and writes the same ones when they are retried', async () => {
+    const backend = test.backend();
+    const bytes = Buffer.from([0, 255, 254, 128, 65, 10]);
+    await test.client.xadd(test.key('stream'), '*', 'event', bytes);
+    await test.consume(backend);
+    await waitFor(async () => (await backend.deadLetters.size()) === 1);
+    const [entry] = (await backend.deadLetters.list()).entries;
+    expect(JSON.parse(entry!.raw!)).toEqual({ event: { base64: bytes.toString('base64') } });
+    await backend.deadLetters.requeue(entry!.id);
+    await waitFor(async () => (await backend.deadLetters.get(entry!.id))!.attempts.length === 2);
+    const again = (await backend.deadLetters.get(entry!.id))!;
+    expect(again.raw).toBe(entry!.raw);
+    expect(again.status).toBe('dead');
+  });
 });

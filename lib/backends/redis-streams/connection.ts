@@ -72,7 +72,11 @@ export class RedisConnection {
   }
 
   /** Runs a script by its digest; the text travels only when the server does not know it. */
-  async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
     const client = this.#commands ?? (await this.open());
     try {
       return await client.evalsha(script.sha, keys.length, ...keys, ...args);

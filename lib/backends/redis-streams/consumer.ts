@@ -201,7 +201,8 @@ export class Consumer {
     try {
       message = readMessage(claim.fields);
     } catch (error) {
-      return this.parts.rejects.unreadable(claim, error as Error);
+      void this.parts.rejects.unreadable(claim, error as Error);
+      return;
     }
     claim.open(message.envelope);
     if (this.parts.rejects.crashLooping(claim, message)) return;

@@ -19,6 +19,7 @@ import {
   encodeStatus,
 } from './dead-letter-codec.js';
 import type { Keys } from './keys.js';
+import { fromRawFields, type RawFields } from './raw-fields.js';
 import {
   DEAD_ADD,
   DEAD_GET,
@@ -115,7 +116,11 @@ export class RedisDeadLetterStore implements DeadLetterStore {
   }
 
   /** People wait for these, so none waits for ever. */
-  #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  #run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
     return inTime(this.timeoutMs, this.connection.run(script, keys, args));
   }
 
@@ -125,10 +130,10 @@ export class RedisDeadLetterStore implements DeadLetterStore {
 }
 
 /** Fields of the entry that brings a dead letter back to its handler. What was unreadable comes back as it was. */
-function deliveryOf({ id, event, handlerId, attempts, raw }: DeadLetter): string[] {
+function deliveryOf({ id, event, handlerId, attempts, raw }: DeadLetter): (string | Buffer)[] {
   if (raw !== undefined) {
-    const fields = JSON.parse(raw) as Record<string, string>;
-    return [...Object.entries(fields).flat(), 'delivery', JSON.stringify({ deadLetterId: id, attempts })];
+    const fields = fromRawFields(JSON.parse(raw) as RawFields);
+    return [...fields, 'delivery', JSON.stringify({ deadLetterId: id, attempts })];
   }
   const envelope = { attempt: 1, attempts, deadLetterId: id };
   return fieldsOf(encodeEvent(event), handlerId === ALL_HANDLERS ? envelope : { ...envelope, handlerId });

@@ -5,6 +5,8 @@ import { createEvent } from '../../event.js';
 import { encodeEvent } from '../../wire/cloud-events.js';
 import type { Claim } from './claim.js';
 import { pairs, readEnvelope, type Envelope, type Message } from './codec.js';
+import type { RedisConnection } from './connection.js';
+import { mayBeMangled, toRawFields, type RawFields } from './raw-fields.js';
 import type { Settler } from './settler.js';
 
 /** Type of the event that stands in for an entry that is not one. */
@@ -14,15 +16,16 @@ const NO_RETRIES: readonly HandlerRetry[] = [];
 /** Makes dead letters of entries that must not reach a handler. */
 export class Rejects {
   constructor(
+    private readonly connection: RedisConnection,
     private readonly settler: Settler,
     private readonly maxDeliveries: number,
     private readonly report: (error: Error) => void,
   ) {}
 
-  /** Keeps the fields of an entry that is not an event, so that an operator can see them. */
-  unreadable(claim: Claim, error: Error): void {
+  /** Keeps what an entry holds that is not an event, byte for byte, so that an operator can see it. */
+  async unreadable(claim: Claim, error: Error): Promise<void> {
     this.report(error);
-    const { delivery, ...fields } = Object.fromEntries(pairs(claim.fields));
+    const { delivery, ...fields } = await this.#rawFields(claim);
     const event = createEvent(UNREADABLE, fields, { id: `${claim.stream}:${claim.id}` });
     const message = { event, wire: encodeEvent(event), envelope: envelopeOrNothing(delivery) };
     this.#bury(claim, message, error, JSON.stringify(fields));
@@ -39,6 +42,18 @@ export class Rejects {
     this.report(error);
     this.#bury(claim, message, error);
     return true;
+  }
+
+  async #rawFields({ stream, id, fields }: Claim): Promise<RawFields> {
+    if (!mayBeMangled(fields)) return Object.fromEntries(pairs(fields));
+    try {
+      const client = await this.connection.open();
+      const [entry] = (await client.callBuffer('xrange', stream, id, id)) as [Buffer, Buffer[]][];
+      if (entry) return toRawFields(entry[1]);
+    } catch (error) {
+      this.report(error as Error);
+    }
+    return Object.fromEntries(pairs(fields));
   }
 
   #bury(claim: Claim, { event, wire, envelope }: Message, error: Error, raw?: string): void {
@@ -65,9 +80,9 @@ export class Rejects {
 }
 
 /** What there is to know beside an unreadable event; its own facts may be unreadable, too. */
-function envelopeOrNothing(json: string | undefined): Envelope {
+function envelopeOrNothing(json: RawFields[string] | undefined): Envelope {
   try {
-    return readEnvelope(json);
+    return typeof json === 'string' ? readEnvelope(json) : {};
   } catch {
     return {};
   }

@@ -73,7 +73,7 @@ export class Subscription {
       leases: this.#leases,
       acks: this.#acks,
       settler: this.#settler,
-      rejects: new Rejects(this.#settler, options.maxDeliveries, report),
+      rejects: new Rejects(connection, this.#settler, options.maxDeliveries, report),
       concurrency,
       leaseMs,
       dispatch,
