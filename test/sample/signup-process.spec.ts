@@ -61,6 +61,14 @@ describe('Ctrl-C while clients go on signing up', () => {
   });
 });
 
+/** A file of as many sign-ups. */
+async function people(count: number): Promise<string> {
+  const path = join(data.path, 'people.csv');
+  const rows = Array.from({ length: count }, (_, i) => `user-${i},"User, the ${i}th",user${i}@example.org\n`);
+  await writeFile(path, `username,name,email\n${rows.join('')}`);
+  return path;
+}
+
 describe('on Redis', () => {
   let onRedis: Record<string, string>;
   let redis: TestServer;
@@ -99,6 +107,26 @@ describe('on Redis', () => {
     expect(await data.mailed()).toHaveLength(10);
     expect(await data.recorded('analytics')).toBe(10);
   });
+
+  it('leaves what an interrupted file has not finished to the next start', async () => {
+    const first = start(['--file', await people(20_000)], { ...onRedis, CRM_FAILURE_RATE: '1' });
+    await first.until(/[1-9]\d* read/);
+    first.interrupt();
+    expect(await first.exited).toBe(130);
+    expect(first.output).toMatch(
+      /\n[\d,]+ accepted sign-ups are in Redis, and handled by the next start\.\n/,
+    );
+    const [, figure = ''] = /accepted +([\d,]+),/.exec(first.output) ?? [];
+    const accepted = Number(figure.replaceAll(',', ''));
+
+    const path = join(packageRoot, 'sample/01-signup/signups.jsonl');
+    const second = start(['--file', path], { ...onRedis, CRM_FAILURE_RATE: '0' });
+    expect(await second.exited).toBe(0);
+    expect(await data.mailed()).toHaveLength(accepted + 3);
+    expect(await data.recorded('analytics')).toBe(accepted + 3);
+    const dead = Number(/dead letters +(\d+)/.exec(first.output)?.[1]);
+    expect((await data.recorded('crm')) + dead).toBe(accepted + 3);
+  }, 40_000);
 });
 
 /** Whose answer the interrupt cut off may have been signed up all the same. */
@@ -116,16 +144,6 @@ async function retryDeadLetters(url: string): Promise<void> {
 }
 
 describe('a file of sign-ups', () => {
-  async function people(count: number): Promise<string> {
-    const path = join(data.path, 'people.csv');
-    const rows = Array.from(
-      { length: count },
-      (_, i) => `user-${i},"User, the ${i}th",user${i}@example.org\n`,
-    );
-    await writeFile(path, `username,name,email\n${rows.join('')}`);
-    return path;
-  }
-
   it('is signed up to the last line, more of them than the queue holds, with progress shown', async () => {
     const sample = start(['--file', await people(3000)], { CRM_FAILURE_RATE: '0.01' });
     expect(await sample.exited).toBe(0);

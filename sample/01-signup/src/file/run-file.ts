@@ -41,6 +41,7 @@ export async function runFile(path: string, settings: Settings): Promise<number>
     return tally.accepted === tally.lines && deadLettered === 0 ? ALL_DONE : SOME_FAILED;
   } finally {
     await app.close();
+    await file.close();
   }
 }
 

@@ -46,6 +46,11 @@ export class SignupFile {
     return this.reader(this.#text());
   }
 
+  /** May be called twice. */
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+
   async *#text(): AsyncGenerator<string> {
     const stream = this.handle.createReadStream({ encoding: 'utf8', highWaterMark: 16_384 });
     for await (const chunk of stream as AsyncIterable<string>) {

@@ -41,13 +41,15 @@ export function summarize(outcome: Outcome): string {
         : 'They were in memory and end with this process; with EVENTS_BACKEND=redis they would stay.',
     );
   }
-  if (interrupted) {
-    lines.push(
-      '',
-      'Start again with the same file to go on: names that are taken are refused, the rest is read.',
-    );
-  }
+  if (interrupted) lines.push('', ...whatIsLeft(tally.accepted - settled, durable));
   return lines.join('\n');
+}
+
+function whatIsLeft(unhandled: number, durable: boolean): string[] {
+  const goOn = 'Start again with the same file to go on: names that are taken are refused, the rest is read.';
+  if (unhandled === 0) return [goOn];
+  const fate = durable ? 'are in Redis, and handled by the next start' : 'took too long and are lost';
+  return [`${figure(unhandled)} accepted sign-ups ${fate}.`, goOn];
 }
 
 function describeLetter({ event, handlerId, attempts }: DeadLetterPage['entries'][number]): string {
