@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Claim } from './claim.js';
 import type { RedisConnection } from './connection.js';
 import type { Leases, Member } from './leases.js';
-import { ACK } from './scripts.js';
+import { ACK } from './scripts/settling.js';
 import { insist, isGroupMissing } from './waiting.js';
 
 /** What Lua can pass to one command. */

@@ -5,7 +5,7 @@ import type { Delivery, EventDispatcher } from '../backend.js';
 import type { Event } from '../../event.js';
 import { readMessage, type Fields } from './codec.js';
 import type { RedisConnection } from './connection.js';
-import { LAST_ID } from './scripts.js';
+import { LAST_ID } from './scripts/upkeep.js';
 import type { BlockingReader } from './reader.js';
 import { insist, within } from './waiting.js';
 

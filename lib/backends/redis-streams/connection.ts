@@ -1,7 +1,7 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { EventConfigurationError } from '../../errors.js';
 import type { RedisConnectionOption } from './options.js';
-import type { Script } from './scripts.js';
+import type { Script } from './scripts/script.js';
 
 /** What both kinds of ioredis clients can do. */
 export type RedisClient = Redis | Cluster;

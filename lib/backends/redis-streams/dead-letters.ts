@@ -28,8 +28,8 @@ import {
   DEAD_SIZE,
   DEAD_TAKE,
   DEAD_TRANSITION,
-  type Script,
-} from './scripts.js';
+} from './scripts/dead-letters.js';
+import type { Script } from './scripts/script.js';
 import { inTime } from './waiting.js';
 
 /** Entries looked at per call. */

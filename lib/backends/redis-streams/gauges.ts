@@ -1,6 +1,6 @@
 import type { RedisConnection } from './connection.js';
 import type { Keys } from './keys.js';
-import { GAUGES } from './scripts.js';
+import { GAUGES } from './scripts/upkeep.js';
 
 /** Where Redis does not know the number of unread entries, they are counted up to here. */
 const COUNT_LIMIT = 1000;

@@ -1,6 +1,6 @@
 import type { Claim } from './claim.js';
 import type { RedisConnection } from './connection.js';
-import { RENEW } from './scripts.js';
+import { RENEW } from './scripts/leasing.js';
 import type { ServerClock } from './server-clock.js';
 
 const MAX_IDS_PER_CALL = 500;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { EventBusClosedError, EventConfigurationError, EventPublishError } from '../../errors.js';
 import type { RedisClient, RedisConnection } from './connection.js';
-import { PUBLISH, SCHEDULE } from './scripts.js';
+import { PUBLISH, SCHEDULE } from './scripts/publishing.js';
 import { payloadOf } from './codec.js';
 
 /** One script call carries at most this much, so that it never holds up Redis for long. */

@@ -2,7 +2,8 @@ import { Claim } from './claim.js';
 import type { Fields } from './codec.js';
 import type { RedisConnection } from './connection.js';
 import type { Leases, Member } from './leases.js';
-import { CLAIM, OVERDUE, REMOVE_CONSUMERS } from './scripts.js';
+import { CLAIM, OVERDUE } from './scripts/leasing.js';
+import { REMOVE_CONSUMERS } from './scripts/upkeep.js';
 import type { ServerClock } from './server-clock.js';
 
 const PAGE = 100;

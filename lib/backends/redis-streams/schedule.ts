@@ -1,5 +1,5 @@
 import type { RedisConnection } from './connection.js';
-import { MOVE_DUE } from './scripts.js';
+import { MOVE_DUE } from './scripts/publishing.js';
 
 /** Entries moved per call. */
 const LIMIT = 500;

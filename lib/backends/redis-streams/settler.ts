@@ -6,7 +6,7 @@ import type { RedisConnection } from './connection.js';
 import { CLOSED_LIMIT, deadKeys, encodeDeadLetter } from './dead-letter-codec.js';
 import type { Keys } from './keys.js';
 import type { Leases, Member } from './leases.js';
-import { SETTLE } from './scripts.js';
+import { SETTLE } from './scripts/settling.js';
 import { insist, isGroupMissing } from './waiting.js';
 
 /** What is to be stored before an entry is acknowledged. */

@@ -13,11 +13,12 @@ import { BlockingReader } from './reader.js';
 import { Reclaimer } from './reclaimer.js';
 import { Rejects } from './rejects.js';
 import { Mover } from './schedule.js';
-import { CREATE_GROUPS, REMOVE_CONSUMERS } from './scripts.js';
+import { CREATE_GROUPS, REMOVE_CONSUMERS } from './scripts/upkeep.js';
 import { ServerClock } from './server-clock.js';
 import { Settler } from './settler.js';
 import { Trimmer } from './trimmer.js';
 import { abortion, inTime, within } from './waiting.js';
+import { Workers } from './workers.js';
 
 /** How long interrupted handlers get to tell how far they came. */
 const ABORT_GRACE_MS = 250;
@@ -43,6 +44,7 @@ export class Subscription {
   readonly #leases: Leases;
   readonly #acks: ReadonlyMap<string, Acks>;
   readonly #settler: Settler;
+  readonly #workers: Workers;
   readonly #consumer: Consumer;
   readonly #reclaimer: Reclaimer;
   readonly #broadcaster: Broadcaster | undefined;
@@ -57,7 +59,6 @@ export class Subscription {
     const { options, connection, keys, member, dispatch, report } = context;
     const { leaseMs, concurrency } = options;
     const streams = [keys.stream, keys.retry];
-    const blockMs = leaseMs / 2;
     this.#leases = new Leases(connection, member, this.#clock, leaseMs);
     this.#acks = new Map(
       streams.map((stream) => [stream, new Acks(connection, stream, member, this.#leases, report)]),
@@ -65,18 +66,22 @@ export class Subscription {
     this.#settler = new Settler(connection, keys, member, this.#leases, report, (delayMs) =>
       this.expectDue(delayMs),
     );
-    this.#consumer = new Consumer({
-      keys,
-      member,
-      reader: new BlockingReader(connection, blockMs),
-      clock: this.#clock,
+    this.#workers = new Workers({
+      concurrency,
+      dispatch,
       leases: this.#leases,
       acks: this.#acks,
       settler: this.#settler,
       rejects: new Rejects(connection, this.#settler, options.maxDeliveries, report),
-      concurrency,
+      report,
+    });
+    this.#consumer = new Consumer({
+      keys,
+      member,
+      reader: new BlockingReader(connection, leaseMs / 2),
+      clock: this.#clock,
       leaseMs,
-      dispatch,
+      workers: this.#workers,
       createGroups: () => this.#createGroups(),
       report,
     });
@@ -88,8 +93,8 @@ export class Subscription {
       this.#leases,
       leaseMs,
       // New events may fill this process for ever; what a dead one left has to get a turn nevertheless.
-      () => Math.max(this.#consumer.room, concurrency - this.#consumer.buffered),
-      (claims) => this.#consumer.accept(claims),
+      () => Math.max(this.#workers.room, concurrency - this.#workers.buffered),
+      (claims) => this.#workers.accept(claims),
     );
     if (context.broadcast) {
       const reader = new BlockingReader(connection);
@@ -142,7 +147,7 @@ export class Subscription {
   }
 
   counters(): Readonly<Record<string, number>> {
-    const { running, buffered } = this.#consumer;
+    const { running, buffered } = this.#workers;
     const stale = [...this.#acks.values()].reduce((sum, acks) => sum + acks.stale, 0);
     return { inFlight: running, buffered, lost: this.#reclaimer.lost, stale };
   }
@@ -203,13 +208,13 @@ export class Subscription {
 
   /** Handlers that are still running are told to stop, and what they do not finish goes to other processes. */
   async #interrupt(): Promise<void> {
-    this.#consumer.abortRunning();
-    await within(ABORT_GRACE_MS, this.#consumer.finished());
-    this.#consumer.handBackRunning();
+    this.#workers.abortRunning();
+    await within(ABORT_GRACE_MS, this.#workers.finished());
+    this.#workers.handBackRunning();
   }
 
   async #allDone(): Promise<void> {
-    await Promise.all([this.#consumer.finished(), this.#broadcaster?.finished()]);
+    await Promise.all([this.#workers.finished(), this.#broadcaster?.finished()]);
     await this.#allStored();
   }
 

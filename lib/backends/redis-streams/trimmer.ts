@@ -1,6 +1,6 @@
 import type { RedisConnection } from './connection.js';
 import type { Keys } from './keys.js';
-import { TRIM } from './scripts.js';
+import { TRIM } from './scripts/upkeep.js';
 
 const MIN_INTERVAL_MS = 1000;
 const MAX_INTERVAL_MS = 30_000;
