@@ -22,7 +22,7 @@ function byReason(tests) {
   for (const { fullName, ancestorTitles } of tests) {
     const reason = /\(([^()]*)\)/.exec(fullName)?.[1];
     const suite = (ancestorTitles[0] ?? '').replace(/ *\([^()]*\)/, '');
-    const group = reason ? `${reason}: ${suite}` : fullName;
+    const group = reason ? `${suite} (${reason})` : fullName;
     groups.set(group, (groups.get(group) ?? 0) + 1);
   }
   return [...groups].map(([group, count]) => (count > 1 ? `${group}, ${count} tests` : group));
