@@ -1,4 +1,5 @@
 import type { BackendCapabilities, EventBackend } from '../backends/backend.js';
+import type { Event } from '../event.js';
 
 /** Accepts every event and forgets it: for tests and commands that emit and do not care. */
 export class NoopBackend implements EventBackend {
@@ -11,7 +12,7 @@ export class NoopBackend implements EventBackend {
     return this.#count;
   }
 
-  publish(): Promise<void> {
+  publish(_event: Event): Promise<void> {
     this.#count++;
     return Promise.resolve();
   }
