@@ -56,11 +56,15 @@ async function measureTable(
   }
 }
 
+/** Longer than a measurement, so that the start of the application is a small part of it. */
+const PROFILE_MS = 5_000;
+
 async function takeProfile({ profile: chosen, effort }: Arguments, program: string): Promise<void> {
   const { table, case: each } = chosen!;
+  const longer = { ...effort, measureMs: PROFILE_MS };
   const node = each.nodeMajor === undefined ? undefined : await nodeOf(each.nodeMajor);
   const text = await withServers(table.servers ?? [], (servers) =>
-    profile({ table: table.id, case: each.key, input: { effort, servers } }, { program, node }),
+    profile({ table: table.id, case: each.key, input: { effort: longer, servers } }, { program, node }),
   );
   console.log(text);
 }
@@ -78,9 +82,7 @@ if (args.list) {
   console.log(list(args.tables));
 } else {
   const { caseProgram, remove } = takeSnapshot();
-  try {
-    await (args.profile === undefined ? measure(args, caseProgram) : takeProfile(args, caseProgram));
-  } finally {
-    remove();
-  }
+  process.once('exit', remove);
+  process.once('SIGINT', () => process.exit(130));
+  await (args.profile === undefined ? measure(args, caseProgram) : takeProfile(args, caseProgram));
 }

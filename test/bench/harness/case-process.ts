@@ -11,6 +11,9 @@ async function answer({ table, case: key, input }: CaseRequest): Promise<CaseAns
   }
 }
 
+// Whoever wanted to know is gone.
+process.once('disconnect', () => process.exit(1));
+
 const request = JSON.parse(process.argv[2]!) as CaseRequest;
 // What a case left open must not keep the process alive: all that it measured is in the answer.
 process.send!(await answer(request), () => process.exit(0));
