@@ -20,7 +20,7 @@ import {
 import type { SchemaGate } from '../schema/schema-gate.js';
 import { reviveEvent } from '../wire/cloud-events.js';
 import { CallContext } from './call-context.js';
-import { causedBy } from './correlation.js';
+import { causedBy, runApart } from './correlation.js';
 import type { ResolvedRetryPolicy } from './retry-policy.js';
 import type { HandlerFailure, Settlement } from './settlement.js';
 
@@ -81,9 +81,9 @@ export class Dispatcher {
 
   #deliver(event: Event, plan: DispatchPlan, delivery: Delivery): Promise<DispatchOutcome> {
     const group = this.#select(event, plan, delivery);
-    return this.host.correlate
-      ? causedBy(event, group.suspends, this.#run, group, delivery)
-      : this.#run(event, group, delivery);
+    const { correlate } = this.host;
+    if (group.suspends) return runApart(correlate ? event : undefined, this.#run, event, group, delivery);
+    return correlate ? causedBy(event, false, this.#run, group, delivery) : this.#run(event, group, delivery);
   }
 
   /** The handlers that this delivery is for. */

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   createEventBus,
+  type EmitStep,
   type EventBackend,
   EventConfigurationError,
+  type EventHandler,
   type EventsModuleOptions,
   MemoryBackend,
 } from 'nestjs-durable-events';
@@ -35,8 +37,8 @@ describe('options', () => {
   });
 
   it('take one list of middleware for handling, or both', () => {
-    const handle = [(next: never) => next];
-    const emit = [(next: never) => next];
+    const handle = [(next: EventHandler) => next];
+    const emit = [(next: EmitStep) => next];
     expect(resolve({ middleware: handle })).toMatchObject({ handleMiddleware: handle, emitMiddleware: [] });
     expect(resolve({ middleware: { emit } })).toMatchObject({ handleMiddleware: [], emitMiddleware: emit });
   });

@@ -7,7 +7,14 @@ let order = 0;
 
 function entry(id: string, pattern: string, more: Partial<HandlerEntry> = {}): HandlerEntry {
   return {
-    ...{ id, pattern, owner: id, label: id, priority: 0, order: order++, async: false, broadcast: false },
+    id,
+    pattern,
+    owner: id,
+    label: id,
+    priority: 0,
+    order: order++,
+    async: false,
+    broadcast: false,
     ...more,
   } as HandlerEntry;
 }
