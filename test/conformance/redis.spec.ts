@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { Redis } from 'ioredis';
 import { RedisStreamsBackend } from 'nestjs-durable-events/redis';
 import { describeBackend } from 'nestjs-durable-events/testing';
 import type { TestServer } from '../support/services/private-server.js';
@@ -12,10 +13,16 @@ const ownServer = process.env['REDIS_URL'] === undefined;
 const leaseMs = 1000;
 
 let server: TestServer;
+let client: Redis;
 beforeAll(async () => {
   server = await startRedis();
+  client = new Redis(server.url);
+  client.on('error', () => undefined); // the outages are meant, too
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  client.disconnect();
+  await server.stop();
+});
 
 describeBackend(
   ({ namespace, group }) =>
@@ -32,6 +39,9 @@ describeBackend(
     name: 'RedisStreamsBackend',
     leaseMs,
     timeoutMs: 10_000,
+    corrupt: async ({ namespace }, text) => {
+      await client.xadd(`{${namespace}}:stream`, '*', 'event', text);
+    },
     outage: ownServer
       ? async () => {
           await server.kill9();

@@ -82,7 +82,7 @@ function isMet(
   capabilities: ConformanceCapabilities,
   options: ConformanceOptions,
 ): boolean {
-  if (need === 'leaseMs' || need === 'outage') return options[need] !== undefined;
+  if (need === 'leaseMs' || need === 'outage' || need === 'corrupt') return options[need] !== undefined;
   return capabilities[need] === true;
 }
 

@@ -43,9 +43,11 @@ export interface ConformanceOptions {
   readonly leaseMs?: number;
   /** Makes the broker unreachable, and returns how to bring it back: enables the cases about outages. */
   readonly outage?: (context: BackendFactoryContext) => Promise<() => Promise<void>>;
+  /** Puts a message that is not an event where the backend reads: enables the case about it. */
+  readonly corrupt?: (context: BackendFactoryContext, text: string) => Promise<void>;
   /** Default: `describe` and `it` of the running test, as Jest, Vitest with globals and Mocha have them. */
   readonly runner?: ConformanceRunner;
 }
 
 /** What a case may need to make sense. */
-export type Requirement = keyof ConformanceCapabilities | 'leaseMs' | 'outage';
+export type Requirement = keyof ConformanceCapabilities | 'leaseMs' | 'outage' | 'corrupt';

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { ALL_HANDLERS } from '../../../dead-letters/dead-letter.js';
+import { ALL_HANDLERS, type DeadLetter } from '../../../dead-letters/dead-letter.js';
+import { MemoryDeadLetterStore } from '../../../dead-letters/memory-dead-letter-store.js';
+import type { EventsModuleOptions } from '../../../events-options.js';
 import type { ConformanceCase, Instance, Rig } from '../rig.js';
 import { range } from './support.js';
 
@@ -138,6 +140,53 @@ export const deadLetterCases: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'hold messages that cannot be read, with what they said, and do not stop the next one',
+    needs: ['corrupt'],
+    run: async (rig) => {
+      const { bus } = await rig.start((bus) => bus.on('readable', rig.handler(), { id: 'h' }));
+      const garbage = ['not json', '[]', '{"type":"no id"}'];
+      for (const text of garbage) await rig.options.corrupt!(rig.context(), text);
+      await bus.emitAsync('readable', 1);
+      await rig.until('the readable event', () => rig.calls.length === 1);
+      await rig.until('three entries', async () => (await bus.deadLetters.size()) === garbage.length);
+      const { entries } = await bus.deadLetters.list();
+      for (const text of garbage) {
+        const entry = entries.find(
+          ({ raw }) => raw !== undefined && (raw.includes(text) || unquoted(raw).includes(text)),
+        );
+        assert.equal(entry?.handlerId, ALL_HANDLERS, `an entry with '${text}'`);
+      }
+    },
+  },
+  {
+    name: 'are written once their store works again',
+    run: async (rig) => {
+      const deadLetters = new UnreliableStore();
+      const { bus } = await mending(rig, { deadLetters });
+      deadLetters.works = false;
+      await bus.emitAsync('x', 1);
+      await rig.until('an attempt to write', () => deadLetters.failures > 0);
+      deadLetters.works = true;
+      assert.equal((await rig.deadLetter(bus, 'broken')).attempts.length, 2);
+      await rig.settle();
+      assert.equal(await bus.deadLetters.size(), 1);
+    },
+  },
+  {
+    name: 'do not let their event go before they are written, not even at shutdown',
+    needs: ['durable'],
+    run: async (rig) => {
+      const unreliable = new UnreliableStore();
+      unreliable.works = false;
+      const first = await mending(rig, { deadLetters: unreliable, drainTimeoutMs: 50 });
+      const { id } = await first.bus.emitAsync('x', 1);
+      await rig.until('an attempt to write', () => unreliable.failures > 0);
+      await first.bus.close();
+      const second = await mending(rig, { deadLetters: new MemoryDeadLetterStore() });
+      assert.equal((await rig.deadLetter(second.bus, 'broken')).event.id, id);
+    },
+  },
+  {
     name: 'outlive the process',
     needs: ['durable'],
     run: async (rig) => {
@@ -156,15 +205,39 @@ export const deadLetterCases: readonly ConformanceCase[] = [
 ];
 
 /** A service with a healthy handler, and one that fails until it is mended. */
-async function mending(rig: Rig): Promise<Instance & { mend: () => void }> {
+async function mending(
+  rig: Rig,
+  options: EventsModuleOptions = {},
+): Promise<Instance & { mend: () => void }> {
   let broken = true;
   const handler = rig.handler(() => {
     if (broken) throw new RangeError('broken');
   });
-  const instance = await rig.start((bus) => {
-    bus.on('x', rig.handler(), { id: 'healthy' });
-    const retry = { maxRetries: 1, initialBackoffMs: 10, backoffMultiplier: 1 };
-    for (const type of ['x', 'y']) bus.on(type, handler, { id: 'broken', retry });
-  });
+  const instance = await rig.start(
+    (bus) => {
+      bus.on('x', rig.handler(), { id: 'healthy' });
+      const retry = { maxRetries: 1, initialBackoffMs: 10, backoffMultiplier: 1 };
+      for (const type of ['x', 'y']) bus.on(type, handler, { id: 'broken', retry });
+    },
+    undefined,
+    options,
+  );
   return { ...instance, mend: () => (broken = false) };
+}
+
+/** A store that can be out of order. */
+class UnreliableStore extends MemoryDeadLetterStore {
+  works = true;
+  failures = 0;
+
+  override add(entries: readonly DeadLetter[]): Promise<void> {
+    if (this.works) return super.add(entries);
+    this.failures++;
+    return Promise.reject(new Error('The store of dead letters does not work.'));
+  }
+}
+
+/** A backend may keep what it read inside JSON text of its own. */
+function unquoted(raw: string): string {
+  return raw.replaceAll('\\"', '"');
 }
