@@ -82,8 +82,10 @@ describeWithOwnRedis('Redis Streams: recovery', () => {
       proxy.blackhole();
       await expect(backend.publish(createEvent('lost', {}))).rejects.toThrow('no reply within 3000 ms');
       expect((await backend.health()).status).toBe('down');
-      await waitFor(() => harness.reports.some(({ message }) => message.includes('did not answer a read')), {
-        timeoutMs: 10_000,
+      // Both connections are given up: the one for reads and the one for commands.
+      const reported = (text: string) => harness.reports.some(({ message }) => message.includes(text));
+      await waitFor(() => reported('did not answer a read') && reported('Socket timeout'), {
+        timeoutMs: 15_000,
       });
       await proxy.resume();
       await waitFor(
@@ -112,7 +114,9 @@ describeWithOwnRedis('Redis Streams: recovery', () => {
       await waitFor(() => seen.length === 1);
       await test.client.replicaof('127.0.0.1', String(next.port));
       // READONLY is met by a new connection each time; as soon as the address leads to a master, work goes on.
+      await test.client.config('RESETSTAT');
       const publishing = backend.publish(createEvent('during', {}));
+      await waitFor(async () => (await test.client.info('errorstats')).includes('errorstat_READONLY'));
       await test.client.replicaof('NO', 'ONE');
       await publishing;
       await waitFor(() => seen.some(({ event }) => event.type === 'during'), { timeoutMs: 10_000 });
