@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { boundedWait } from './bounded-wait.js';
 import type { BusParts } from './bus-parts.js';
 import { toError } from './dispatch/failure.js';
@@ -22,6 +23,8 @@ export class BusLifecycle {
   #closing: Promise<void> | undefined;
 
   constructor(private readonly parts: BusParts) {
+    // Every handler and every wait may listen to it; however many there are, none of them is a leak.
+    setMaxListeners(0, this.#lifetime.signal);
     this.#budgetMs = parts.options.drainTimeoutMs;
   }
 

@@ -3,7 +3,7 @@ import type { BackendHealth, EventBackend } from './backends/backend.js';
 import { DeadLetterQueue } from './dead-letters/dead-letter-queue.js';
 import { toError } from './dispatch/failure.js';
 import type { EmitOptions } from './emit/emit-options.js';
-import { type Emission, Emitter } from './emit/emitter.js';
+import { Emitter } from './emit/emitter.js';
 import { nameOf } from './emit/envelope.js';
 import type { EmitReceipt } from './emit/publisher.js';
 import type { ErrorStream } from './error-stream.js';
@@ -123,7 +123,7 @@ export class EventBus {
   emitBatch<const K extends readonly EventKey[]>(entries: {
     readonly [I in keyof K]: EmitBatchEntry<K[I]>;
   }): Promise<PromiseSettledResult<EmitReceipt>[]> {
-    return this.#emitter.emitBatch(entries as readonly Emission[]);
+    return this.#emitter.emitBatch(entries);
   }
 
   /**

@@ -55,9 +55,9 @@ export type EventOf<K> =
           ? EventOfPattern<K>
           : never;
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- nothing is known of an unregistered payload
 type EventOfPattern<P extends string> = NothingRegistered extends true
-  ? Event<any>
+  ? // eslint-disable-next-line @typescript-eslint/no-explicit-any -- nothing is known of an unregistered payload
+    Event<any>
   : EventOfName<NamesMatching<P>>;
 
 /** Distributes, so that a handler of several names gets a union that narrows on `event.type`. */

@@ -40,7 +40,7 @@ export class Emitter {
         runInline(event, plan.all, this.#correlate),
       );
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
@@ -55,7 +55,7 @@ export class Emitter {
       }
       return this.#publishPrepared({ type, data, options });
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -54,6 +54,8 @@ export function singletonCall({ wrapper, method, dataClass }: HandlerTarget): Ev
  */
 function compiledCall(host: Host, method: string): EventHandler | undefined {
   try {
+    // The text holds nothing but the method's name, as a JSON string.
+    // oxlint-disable-next-line typescript/no-implied-eval
     const make = new Function(
       'host',
       `return (event, context) => host[${JSON.stringify(method)}](event, context)`,

@@ -140,7 +140,7 @@ function decodeMetadata(attributes: Readonly<Record<string, unknown>>): EventMet
   }
   const custom = attributes['eventmetadata'];
   if (custom !== undefined) (metadata ??= {})['custom'] = parseObject(String(custom));
-  return metadata as EventMetadata | undefined;
+  return metadata;
 }
 
 function parseObject(json: string): Record<string, unknown> {
