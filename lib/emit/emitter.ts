@@ -40,7 +40,7 @@ export class Emitter {
         runInline(event, plan.all, this.#correlate),
       );
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
@@ -55,7 +55,7 @@ export class Emitter {
       }
       return this.#publishPrepared({ type, data, options });
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
@@ -147,4 +147,10 @@ export class Emitter {
       );
     }
   }
+}
+
+/** Callers get exactly what was thrown, be it an `Error` or not. */
+function rejected(thrown: unknown): Promise<never> {
+  // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+  return Promise.reject(thrown);
 }
