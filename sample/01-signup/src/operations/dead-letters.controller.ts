@@ -11,10 +11,13 @@ import {
   ParseIntPipe,
   Post,
   Query,
+  UseFilters,
 } from '@nestjs/common';
 import { type DeadLetterActionResult, EventBus } from 'nestjs-durable-events';
+import { BadQueryFilter } from './bad-query.filter.js';
 
 @Controller('dead-letters')
+@UseFilters(BadQueryFilter)
 export class DeadLettersController {
   constructor(private readonly bus: EventBus) {}
 
