@@ -5,6 +5,8 @@ import { EVENT_TYPES, makeListener, PAYLOADS, type Tally } from './listeners.js'
 export interface HandlerSetup {
   readonly handlersPerType: number;
   readonly async: boolean;
+  /** Whether a handler calls something. Default true. */
+  readonly calling?: boolean;
 }
 
 /** An application that emits. */
@@ -24,9 +26,9 @@ export interface OurSetup extends HandlerSetup {
 
 /** An application with our module. */
 export async function ourEmitter(setup: OurSetup): Promise<Emitter> {
-  const { handlersPerType, async, correlation = true, otherPatterns = 0 } = setup;
-  const { listener, tally } = await ourListener(EVENT_TYPES, handlersPerType, async);
-  const others = await ourListener(patterns(otherPatterns), 1, async);
+  const { correlation = true, otherPatterns = 0, ...handlers } = setup;
+  const { listener, tally } = await ourListener(EVENT_TYPES, handlers);
+  const others = await ourListener(patterns(otherPatterns), ONE_HANDLER);
   const { EventBus, EventsModule } = await import('nestjs-durable-events');
   const app = await startApplication(EventsModule.forRoot({ correlation }), listener, others.listener);
   const bus = app.get(EventBus);
@@ -39,7 +41,7 @@ export async function ourEmitter(setup: OurSetup): Promise<Emitter> {
 
 /** An application with our module in which every event has a name of its own, which one of the patterns matches. */
 export async function ourEmitterOfNewNames(patternCount: number): Promise<Emitter> {
-  const { listener, tally } = await ourListener(patterns(patternCount), 1, false);
+  const { listener, tally } = await ourListener(patterns(patternCount), ONE_HANDLER);
   const { EventBus, EventsModule } = await import('nestjs-durable-events');
   const app = await startApplication(EventsModule.forRoot(), listener);
   const bus = app.get(EventBus);
@@ -55,23 +57,25 @@ function patterns(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `area${i}.*`);
 }
 
-async function ourListener(types: readonly string[], handlersPerType: number, async: boolean) {
+const ONE_HANDLER: HandlerSetup = { handlersPerType: 1, async: false };
+
+async function ourListener(types: readonly string[], { calling = true, ...handlers }: HandlerSetup) {
   const { OnEvent } = await import('nestjs-durable-events');
   const reads = 'argument.data.userId';
-  return makeListener({ types, handlersPerType, async, reads, decorate: (type) => OnEvent(type) });
+  return makeListener({ ...handlers, types, calling, reads, decorate: (type) => OnEvent(type) });
 }
 
 /** An application with `@nestjs/event-emitter`. */
 export async function nestEmitter({
-  handlersPerType,
-  async,
   wildcard,
+  calling = true,
+  ...handlers
 }: HandlerSetup & { readonly wildcard: boolean }): Promise<Emitter> {
   const { EventEmitter2, EventEmitterModule, OnEvent } = await import('@nestjs/event-emitter');
   const { listener, tally } = makeListener({
+    ...handlers,
     types: EVENT_TYPES,
-    handlersPerType,
-    async,
+    calling,
     reads: 'argument.userId',
     decorate: (type) => OnEvent(type),
   });

@@ -35,22 +35,26 @@ export async function measureWaves(making: Promise<Pool>, effort: Effort): Promi
   return sample;
 }
 
+/** What an application with our module is to show. */
+export interface MemorySetup {
+  readonly async: boolean;
+  /** Whether the handler calls something. */
+  readonly calling?: boolean;
+  readonly correlation?: boolean;
+}
+
 /** Our module with its memory backend: one handler for each type of event. */
-export function memoryBackend(async: boolean): Promise<Pool> {
-  return application(async, true);
-}
-
-/** The same without following what causes what. */
-export function memoryBackendUncorrelated(async: boolean): Promise<Pool> {
-  return application(async, false);
-}
-
-async function application(async: boolean, correlation: boolean): Promise<Pool> {
+export async function memoryBackend({
+  async,
+  calling = false,
+  correlation = true,
+}: MemorySetup): Promise<Pool> {
   const { EventBus, EventsModule, MemoryBackend, OnEvent } = await import('nestjs-durable-events');
   const { listener, tally } = makeListener({
     types: EVENT_TYPES,
     handlersPerType: 1,
     async,
+    calling,
     reads: 'argument.data.userId',
     decorate: (type) => OnEvent(type),
   });

@@ -5,13 +5,13 @@ interface Load {
   readonly async: boolean;
 }
 
-function emitSync(load: Load): Case {
+function emitSync(load: Load, calling = true): Case {
   return {
-    key: 'emitSync',
-    title: 'emitSync',
+    key: calling ? 'emitSync' : 'emitSync-leaf',
+    title: calling ? 'emitSync' : 'emitSync, handlers that call nothing',
     run: async ({ effort }) => {
       const [{ ourEmitter }, { measureAwaitedEmit }] = await imports();
-      return measureAwaitedEmit(ourEmitter(load), load.handlersPerType, effort);
+      return measureAwaitedEmit(ourEmitter({ ...load, calling }), load.handlersPerType, effort);
     },
   };
 }
@@ -37,10 +37,11 @@ function againstEventEmitter(handlersPerType: number, async: boolean, atLeast: n
   return {
     id: `inprocess/${handlersPerType}-${kind}`,
     title: `awaited emit to ${handlersPerType} ${kind} handler${handlersPerType === 1 ? '' : 's'} in a Nest application`,
-    cases: [emitSync(load), emitterAsync(load, false), emitterAsync(load, true)],
+    cases: [emitSync(load), emitSync(load, false), emitterAsync(load, false), emitterAsync(load, true)],
     comparisons: [
       { of: 'emitSync', over: 'event-emitter', atLeast },
       { of: 'emitSync', over: 'event-emitter-wildcard' },
+      { of: 'emitSync-leaf', over: 'event-emitter' },
     ],
   };
 }
