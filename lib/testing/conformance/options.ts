@@ -45,7 +45,7 @@ export interface ConformanceOptions {
   readonly outage?: (context: BackendFactoryContext) => Promise<() => Promise<void>>;
   /** Puts a message that is not an event where the backend reads: enables the case about it. */
   readonly corrupt?: (context: BackendFactoryContext, text: string) => Promise<void>;
-  /** Default: `describe` and `it` of the running test, as Jest, Vitest with globals and Mocha have them. */
+  /** Default: the global `describe` and `it`, as Jest and Vitest with `globals` have them. */
   readonly runner?: ConformanceRunner;
 }
 
