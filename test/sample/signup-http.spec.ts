@@ -6,6 +6,7 @@ import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventBus, QueueFullError } from 'nestjs-durable-events';
 import { AppModule } from '../../sample/01-signup/src/app.module.js';
+import { CrmClient } from '../../sample/01-signup/src/crm/crm.client.js';
 import { readSettings, type Settings } from '../../sample/01-signup/src/settings.js';
 import { SignupService } from '../../sample/01-signup/src/signup/signup.service.js';
 import { waitFor } from '../support/wait-for.js';
@@ -40,6 +41,19 @@ async function call(method: string, path: string, body?: unknown) {
 
 const ada = { username: 'ada', name: 'Ada Lovelace', email: 'ada@example.org' };
 const signUp = (signup: object) => call('POST', '/signup', signup);
+
+/** Keeps the CRM from answering until the function that it returns is called. */
+function holdCrm(): () => void {
+  const crm = app.get(CrmClient);
+  const addContact = crm.addContact.bind(crm);
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  crm.addContact = async (contact, signal) => {
+    await released;
+    return addContact(contact, signal);
+  };
+  return release;
+}
 
 describe('POST /signup', () => {
   it('is followed by a mail, a count and a contact in the CRM', async () => {
@@ -104,13 +118,13 @@ describe('POST /signup', () => {
   });
 
   it('answers 503 while the queue is full, and keeps the name free', async () => {
-    settings.crmLatencyMs = 3000; // holds the 10 workers, so that the queue of 1000 fills up
+    const release = holdCrm(); // holds the 10 workers, so that the queue of 1000 fills up
     const service = app.get(SignupService);
     const accepts = Array.from({ length: 1011 }, (_, i) => service.accept({ ...ada, username: `user-${i}` }));
     const refused = (await Promise.allSettled(accepts)).filter((result) => result.status === 'rejected');
     expect(refused.map(({ reason }) => reason)).toEqual([expect.any(QueueFullError)]);
     expect((await signUp(ada)).status).toBe(503);
-    settings.crmLatencyMs = 0;
+    release();
     await app.get(EventBus).idle({ timeoutMs: 15_000 });
     expect((await signUp(ada)).status).toBe(202);
     await app.get(EventBus).idle({ timeoutMs: 5000 });
