@@ -1,4 +1,5 @@
 import type { DispatchOutcome } from './backends/backend.js';
+import { toError } from './dispatch/failure.js';
 import type { Event } from './event.js';
 
 /**
@@ -43,6 +44,7 @@ function guarded(observe: () => void): void {
   try {
     observe();
   } catch (error) {
-    process.emitWarning(error as Error);
+    const { message, stack } = toError(error);
+    process.emitWarning(`An observer of events failed: ${message}`, { detail: stack });
   }
 }

@@ -1,29 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import {
-  createEventBus,
-  type Event,
-  type EventBus,
-  type EventsModuleOptions,
-  MemoryBackend,
-} from 'nestjs-durable-events';
+import { type Event, type EventBus, MemoryBackend } from 'nestjs-durable-events';
 import { maySuspend } from '../../lib/dispatch/correlation.js';
 import { waitFor } from '../support/wait-for.js';
+import { closeBuses, startBus } from './buses.js';
 import { PlainBackend } from './plain-backend.js';
 
-const open: EventBus[] = [];
-
-async function started(options?: EventsModuleOptions): Promise<EventBus> {
-  const bus = createEventBus(options);
-  open.push(bus);
-  await bus.start();
-  return bus;
-}
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((bus) => bus.close()));
-});
+afterEach(closeBuses);
 
 /** How an event came about, as far as it knows. */
 const origin = ({ correlationId, causationId, metadata }: Event) => ({
@@ -74,7 +58,7 @@ const ways: Record<string, (bus: EventBus, emit: () => unknown) => (event: Event
 
 describe.each(Object.entries(ways))('what a handler emits %s', (_, way) => {
   it.each(['emitSync', 'emitAsync'] as const)('is caused by its event (%s)', async (mode) => {
-    const bus = await started();
+    const bus = await startBus();
     const seen: Event[] = [];
     bus.on('second', (event) => void seen.push(event));
     bus.on(
@@ -87,7 +71,7 @@ describe.each(Object.entries(ways))('what a handler emits %s', (_, way) => {
   });
 
   it('is caused by its event and not by the one that caused that', async () => {
-    const bus = await started();
+    const bus = await startBus();
     const seen: Event[] = [];
     bus.on('third', (event) => void seen.push(event));
     bus.on(
@@ -105,8 +89,8 @@ describe.each(Object.entries(ways))('what a handler emits %s', (_, way) => {
 
 describe('causes', () => {
   it('reach through emitSync, emitAsync and back, over brokers and buses', async () => {
-    const main = await started();
-    const other = await started({ backend: new PlainBackend(), source: 'other' });
+    const main = await startBus();
+    const other = await startBus({ backend: new PlainBackend(), source: 'other' });
     const seen: Event[] = [];
     const note = (event: Event) => void seen.push(event);
     main.on('one', async () => {
@@ -131,7 +115,7 @@ describe('causes', () => {
   });
 
   it('are what the emitter says when it says so', async () => {
-    const bus = await started();
+    const bus = await startBus();
     const seen: Event[] = [];
     const own = { correlationId: 'own flow', causationId: 'own cause', metadata: { tenantId: 't' } };
     bus.on('second', (event) => void seen.push(event));
@@ -141,7 +125,7 @@ describe('causes', () => {
   });
 
   it('end with the handler: what the caller emits next has none', async () => {
-    const bus = await started();
+    const bus = await startBus();
     const seen: Event[] = [];
     bus.on('first', () => undefined);
     bus.on('failing', () => {
@@ -156,7 +140,7 @@ describe('causes', () => {
   });
 
   it('of handlers that overlap do not mix', async () => {
-    const bus = await started();
+    const bus = await startBus();
     const seen: Event<number>[] = [];
     bus.on('second', (event) => void seen.push(event as Event<number>));
     bus.on('first', async (event) => {
@@ -171,7 +155,7 @@ describe('causes', () => {
   });
 
   it('are not followed where correlation is off', async () => {
-    const bus = await started({ correlation: false });
+    const bus = await startBus({ correlation: false });
     const seen: Event[] = [];
     bus.on('second', (event) => void seen.push(event));
     bus.on('first', async () => bus.emitSync('second'));
@@ -184,7 +168,7 @@ describe('causes', () => {
 
 it("an emitter's AsyncLocalStorage does not reach handlers of the memory pool, nor leak between them", async () => {
   const request = new AsyncLocalStorage<number>();
-  const bus = await started({ backend: new MemoryBackend({ workers: 2 }) });
+  const bus = await startBus({ backend: new MemoryBackend({ workers: 2 }) });
   const inPool: unknown[] = [];
   const inline: unknown[] = [];
   bus.on('published', async () => {
