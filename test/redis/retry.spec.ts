@@ -62,9 +62,12 @@ describe('Redis Streams: retries', () => {
 
   it('does not hold up others while it waits', async () => {
     const backend = test.backend({ concurrency: 1 });
-    const seen = await test.consume(backend, (event, { attempt = 1 }) =>
-      event.type === 'bad' && attempt === 1 ? { status: 'failed', retries: [retryOf(2, 60_000)] } : undefined,
-    );
+    const seen = await test.consume(backend, async (event, { attempt = 1 }) => {
+      if (event.type === 'good' || attempt > 1) return undefined;
+      // Slow enough that nothing is read ahead: the next read has to wait for this outcome to be stored.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return { status: 'failed', retries: [retryOf(2, 60_000)] };
+    });
     await backend.publish(createEvent('bad', {}));
     for (let i = 0; i < 20; i++) await backend.publish(createEvent('good', i));
     await waitFor(() => seen.length === 21);
@@ -193,5 +196,19 @@ describe('Redis Streams: retries', () => {
     const again = (await backend.deadLetters.get(entry!.id))!;
     expect(again.raw).toBe(entry!.raw);
     expect(again.status).toBe('dead');
+  });
+
+  it('goes on after unreadable entries and crash loops when it runs one delivery at a time', async () => {
+    const backend = test.backend({ concurrency: 1, maxDeliveries: 1 });
+    const key = test.key('stream');
+    await test.client.xgroup('CREATE', key, 'service', '0', 'MKSTREAM');
+    await backend.publish(createEvent('crashes', {}));
+    await test.client.xreadgroup('GROUP', 'service', 'dead', 'STREAMS', key, '>');
+    for (let i = 0; i < 3; i++) await test.client.xadd(key, '*', 'event', 'not json');
+    await backend.publish(createEvent('good', {}));
+    const seen = await test.consume(backend);
+    await backend.idle(AbortSignal.timeout(5000));
+    expect(seen.map(({ event }) => event.type)).toEqual(['good']);
+    expect(await backend.deadLetters.size()).toBe(4);
   });
 });

@@ -71,7 +71,7 @@ export class Rejects {
       failedAt: new Date(),
       ...(raw !== undefined && { raw }),
     };
-    void this.settler.settle(claim, event.id, wire, {
+    this.settler.settle(claim, event.id, wire, {
       retries: NO_RETRIES,
       deadLetters: [entry],
       resolved: [],

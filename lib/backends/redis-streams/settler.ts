@@ -17,6 +17,8 @@ type Decision = Pick<DispatchOutcome, 'retries' | 'deadLetters' | 'resolved'>;
  * changed nothing; one that dies after, or repeats it, changes nothing more.
  */
 export class Settler {
+  /** Called after each settlement. */
+  onSettled: () => void = () => undefined;
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
 
@@ -35,7 +37,7 @@ export class Settler {
   }
 
   /** Settles until it worked or the lease was lost. */
-  settle(claim: Claim, eventId: string, wire: string, decision: Decision): Promise<void> {
+  settle(claim: Claim, eventId: string, wire: string, decision: Decision): void {
     const { group, consumer } = this.member;
     const args: (string | number)[] = [group, consumer, claim.id, CLOSED_LIMIT];
     args.push(
@@ -44,7 +46,7 @@ export class Settler {
     );
     args.push(decision.deadLetters.length, ...decision.deadLetters.flatMap((entry) => deadArgs(entry, wire)));
     args.push(decision.resolved.length, ...decision.resolved);
-    return this.#track(this.#untilDone(claim, args, decision));
+    void this.#track(this.#untilDone(claim, args, decision));
   }
 
   /** Puts an entry that was not handled here where the next free process finds it at once. */
@@ -86,9 +88,11 @@ export class Settler {
     this.#stop.abort();
   }
 
-  #track(settling: Promise<void>): Promise<void> {
+  async #track(settling: Promise<void>): Promise<void> {
     this.#running.add(settling);
-    return settling.finally(() => this.#running.delete(settling));
+    await settling;
+    this.#running.delete(settling);
+    this.onSettled();
   }
 
   async #untilDone(claim: Claim, args: readonly (string | number)[], decision?: Decision): Promise<void> {

@@ -35,6 +35,7 @@ export class Workers {
 
   constructor(private readonly parts: WorkerParts) {
     this.#lookahead = new Lookahead(parts.concurrency);
+    parts.settler.onSettled = () => this.#onRoom?.();
   }
 
   /** Deliveries whose handlers are running. */
@@ -167,8 +168,7 @@ export class Workers {
     const { deadLetters, resolved, released } = outcome;
     const retries = [...outcome.retries, ...released.map((retry) => ({ ...retry, delayMs: 0 }))];
     if (retries.length + deadLetters.length + resolved.length === 0) return this.#handled(claim);
-    const settling = this.parts.settler.settle(claim, event.id, wire, { retries, deadLetters, resolved });
-    void settling.then(() => this.#onRoom?.());
+    this.parts.settler.settle(claim, event.id, wire, { retries, deadLetters, resolved });
   }
 
   #handled(claim: Claim): void {
