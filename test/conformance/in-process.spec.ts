@@ -7,7 +7,7 @@ Logger.overrideLogger(false); // the failures of the cases are meant
 
 const memory = { delay: true, ordering: true, broadcast: true, redelivery: true };
 
-describeBackend(() => new MemoryBackend(), memory, { name: 'MemoryBackend' });
+describeBackend(() => new MemoryBackend(), memory, { name: 'MemoryBackend', concurrency: 10 });
 
 describeBackend(() => new RecordingBackend(new MemoryBackend()), memory, {
   name: 'RecordingBackend around a MemoryBackend',

@@ -27,7 +27,11 @@ function casesFor(make: () => EventBackend, capabilities: object, options: Confo
 
 describe('the kit', () => {
   it.each(Object.entries(MISTAKES))('fails a backend that %s', async (_, { make, fails }) => {
-    const { cases } = casesFor(make, { ...CAPABILITIES, ordering: make().capabilities?.ordering });
+    const { cases } = casesFor(
+      make,
+      { ...CAPABILITIES, ordering: make().capabilities?.ordering },
+      { concurrency: 2 },
+    );
     const error = await cases.get(fails)!().then(
       () => undefined,
       (thrown: Error) => thrown,
@@ -43,7 +47,7 @@ describe('the kit', () => {
     const all = casesFor(
       () => new PlainBackend(),
       { durable: true, delay: true, ordering: true, broadcast: true, redelivery: true, shared: true },
-      { leaseMs: 100, outage: notCalled, corrupt: notCalled },
+      { concurrency: 2, leaseMs: 100, outage: notCalled, corrupt: notCalled },
     );
     expect(all.skipped).toEqual([]);
     expect(cases.size + skipped.length).toBe(all.cases.size);

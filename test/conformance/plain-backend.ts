@@ -226,6 +226,10 @@ export const MISTAKES: Readonly<Record<string, { make: () => EventBackend; fails
       })(),
     fails: 'goes on with other events while one handler hangs',
   },
+  'handles more events at once than it says': {
+    make: () => new PlainBackend(),
+    fails: 'handles as many events at once as it says, and no more',
+  },
   'promises an order that it does not keep': {
     make: () =>
       new (class extends PlainBackend {

@@ -10,6 +10,7 @@ Logger.overrideLogger(false); // the failures of the cases are meant
 
 /** Somebody else's server is not ours to kill: the cases about outages are then skipped, and say so. */
 const ownServer = process.env['REDIS_URL'] === undefined;
+const concurrency = 20;
 const leaseMs = 1000;
 
 let server: TestServer;
@@ -30,13 +31,14 @@ describeBackend(
       connection: server.url,
       namespace,
       group,
-      concurrency: 20,
+      concurrency,
       leaseMs,
       publishTimeoutMs: 1000,
     }),
   { durable: true, delay: true, broadcast: true, redelivery: true, shared: true },
   {
     name: 'RedisStreamsBackend',
+    concurrency,
     leaseMs,
     timeoutMs: 10_000,
     corrupt: async ({ namespace }, text) => {

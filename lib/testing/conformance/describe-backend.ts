@@ -7,12 +7,14 @@ import { orderAndTimeCases } from './cases/order-and-time.js';
 import { retryCases } from './cases/retry.js';
 import { serviceCases } from './cases/services.js';
 import { shutdownCases } from './cases/shutdown.js';
-import type {
-  BackendFactory,
-  ConformanceCapabilities,
-  ConformanceOptions,
-  ConformanceRunner,
-  Requirement,
+import {
+  type BackendFactory,
+  type ConformanceCapabilities,
+  type ConformanceOptions,
+  type ConformanceRunner,
+  type Hook,
+  HOOKS,
+  type Requirement,
 } from './options.js';
 import { type ConformanceCase, Rig } from './rig.js';
 
@@ -82,8 +84,11 @@ function isMet(
   capabilities: ConformanceCapabilities,
   options: ConformanceOptions,
 ): boolean {
-  if (need === 'leaseMs' || need === 'outage' || need === 'corrupt') return options[need] !== undefined;
-  return capabilities[need] === true;
+  return isHook(need) ? options[need] !== undefined : capabilities[need] === true;
+}
+
+function isHook(need: Requirement): need is Hook {
+  return (HOOKS as readonly Requirement[]).includes(need);
 }
 
 function runnerOfGlobals(): ConformanceRunner {

@@ -39,6 +39,8 @@ export interface ConformanceOptions {
   readonly timeoutMs?: number;
   /** How much later than asked a retry or a delay may come, in milliseconds. Default 1000. */
   readonly toleranceMs?: number;
+  /** How many events the backends that the factory makes handle at once: enables the case about it. */
+  readonly concurrency?: number;
   /** The lease (ack wait, visibility) of the backends that the factory makes: enables the cases about leases. */
   readonly leaseMs?: number;
   /** Makes the broker unreachable, and returns how to bring it back: enables the cases about outages. */
@@ -49,5 +51,9 @@ export interface ConformanceOptions {
   readonly runner?: ConformanceRunner;
 }
 
+/** Options that enable cases. */
+export const HOOKS = ['concurrency', 'leaseMs', 'outage', 'corrupt'] as const;
+export type Hook = (typeof HOOKS)[number];
+
 /** What a case may need to make sense. */
-export type Requirement = keyof ConformanceCapabilities | 'leaseMs' | 'outage' | 'corrupt';
+export type Requirement = keyof ConformanceCapabilities | Hook;

@@ -4,6 +4,27 @@ import { range } from './support.js';
 
 export const orderAndTimeCases: readonly ConformanceCase[] = [
   {
+    name: 'handles as many events at once as it says, and no more',
+    needs: ['concurrency'],
+    run: async (rig) => {
+      const concurrency = rig.options.concurrency!;
+      const gate = rig.gate();
+      const { bus } = await rig.start((bus) =>
+        bus.on(
+          'busy',
+          rig.handler(() => gate.passed),
+          { id: 'h' },
+        ),
+      );
+      for (const i of range(2 * concurrency)) await bus.emitAsync('busy', i);
+      await rig.until(`${concurrency} handlers`, () => rig.calls.length >= concurrency);
+      await rig.settle();
+      assert.equal(rig.calls.length, concurrency);
+      gate.open();
+      await rig.until('all events', () => rig.calls.length === 2 * concurrency);
+    },
+  },
+  {
     name: 'handles events of one key in order and one at a time, others beside them',
     needs: ['ordering'],
     run: async (rig) => {
