@@ -44,11 +44,11 @@ export class ErrorStream extends Observable<EventErrorNotice> implements AsyncIt
 
   [Symbol.asyncIterator](): AsyncIterator<EventErrorNotice> {
     const waiting: EventErrorNotice[] = [];
-    let wake: (() => void) | undefined;
+    let wakers: (() => void)[] = [];
     let ended = false;
     const settle = () => {
-      wake?.();
-      wake = undefined;
+      for (const wake of wakers) wake();
+      wakers = [];
     };
     const end = () => {
       ended = true;
@@ -64,7 +64,7 @@ export class ErrorStream extends Observable<EventErrorNotice> implements AsyncIt
     });
     return {
       next: async () => {
-        while (waiting.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
+        while (waiting.length === 0 && !ended) await new Promise<void>((resolve) => wakers.push(resolve));
         const value = waiting.shift();
         return value === undefined ? { done: true, value: undefined } : { done: false, value };
       },

@@ -70,7 +70,7 @@ function metadataAttributes(metadata: EventMetadata): string {
 /**
  * Reads CloudEvents 1.0 JSON, as text or already parsed.
  *
- * @throws {EventSerializationError} when it is not JSON, or lacks `id`, `type` or `source`.
+ * @throws {EventSerializationError} when it is not JSON, lacks `id`, `type` or `source`, or has binary data.
  */
 export function decodeEvent(wire: string | Readonly<Record<string, unknown>>): Event {
   const attributes = typeof wire === 'string' ? parseObject(wire) : wire;
@@ -78,7 +78,8 @@ export function decodeEvent(wire: string | Readonly<Record<string, unknown>>): E
   requireText(id, 'id');
   requireText(type, 'type');
   requireText(source, 'source');
-  const createdAt = time === undefined ? Date.now() : Date.parse(String(time));
+  if (isPresent(attributes['data_base64'])) throw unreadable(`its data is binary ('data_base64'), not JSON`);
+  const createdAt = isPresent(time) ? Date.parse(String(time)) : Date.now();
   if (Number.isNaN(createdAt)) throw unreadable(`its 'time' is not a date: ${JSON.stringify(time)}`);
   const extras: EventExtras = {
     id,
@@ -93,7 +94,7 @@ export function decodeEvent(wire: string | Readonly<Record<string, unknown>>): E
     data,
     createdAt,
     source,
-    schemaversion === undefined ? 1 : Number(schemaversion),
+    isPresent(schemaversion) ? versionFrom(schemaversion) : 1,
     extras,
   );
 }
@@ -136,10 +137,10 @@ function decodeMetadata(attributes: Readonly<Record<string, unknown>>): EventMet
   let metadata: Record<string, unknown> | undefined;
   for (const [field, attribute] of METADATA_ATTRIBUTES) {
     const value = attributes[attribute];
-    if (value !== undefined) (metadata ??= {})[field] = String(value);
+    if (isPresent(value)) (metadata ??= {})[field] = String(value);
   }
   const custom = attributes['eventmetadata'];
-  if (custom !== undefined) (metadata ??= {})['custom'] = parseObject(String(custom));
+  if (isPresent(custom)) (metadata ??= {})['custom'] = parseObject(String(custom));
   return metadata;
 }
 
@@ -160,8 +161,19 @@ function requireText(value: unknown, attribute: string): asserts value is string
   if (typeof value !== 'string' || value === '') throw unreadable(`its '${attribute}' is missing or empty`);
 }
 
+function versionFrom(value: unknown): number {
+  const version = Number(value);
+  if (Number.isInteger(version) && version >= 1) return version;
+  throw unreadable(`its 'schemaversion' is not a whole number from 1: ${JSON.stringify(value)}`);
+}
+
 function text(value: unknown): string | undefined {
-  return value === undefined || value === null ? undefined : String(value);
+  return isPresent(value) ? String(value) : undefined;
+}
+
+/** The specification takes an attribute that is `null` for one that is not there. */
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function unreadable(why: string, cause?: unknown): EventSerializationError {
