@@ -22,7 +22,7 @@ export class SignupService {
    * @returns The id of the account.
    * @throws {EventValidationError} naming every bad field.
    * @throws {SignupRefused} when a handler of `before:signup` says no.
-   * @throws {EventPublishError} {@link QueueFullError} when it cannot be accepted now: the name is free again.
+   * @throws {EventPublishError} @throws {QueueFullError} when it cannot be accepted now: the name is free again.
    */
   async accept(candidate: unknown, client?: string): Promise<string> {
     const id = uuidv7();
