@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+// Not the globals: what a test does to its clock is no business of this deadline.
+import { clearTimeout, setTimeout } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import type { EventErrorNotice } from '../error-stream.js';
 import { EventConfigurationError, EventTimeoutError } from '../errors.js';

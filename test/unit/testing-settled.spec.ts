@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import {
   createEventBus,
@@ -136,6 +136,35 @@ describe.each([
   it('gives up on a function that does not return', async () => {
     const never = () => new Promise(() => undefined);
     await expect(settled(bus, never, { timeoutMs: 20 })).rejects.toThrow('The function has not returned.');
+  });
+});
+
+describe('settled() and time', () => {
+  let bus: EventBus;
+  let handled: unknown[];
+  beforeEach(async () => {
+    handled = [];
+    bus = createEventBus();
+    bus.on('later', ({ data }) => void handled.push(data));
+    await bus.start();
+  });
+  afterEach(async () => {
+    jest.useRealTimers();
+    await bus.close();
+  });
+
+  it('waits for delayed events', async () => {
+    await settled(bus, () => bus.emitAsync('later', 1, { delayMs: 20 }));
+    expect(handled).toEqual([1]);
+  });
+
+  it('leaves the fake timers of a test to the test', async () => {
+    jest.useFakeTimers();
+    await settled(bus, async () => {
+      await bus.emitAsync('later', 1, { delayMs: 3_600_000 });
+      jest.advanceTimersByTime(3_600_000);
+    });
+    expect(handled).toEqual([1]);
   });
 });
 
