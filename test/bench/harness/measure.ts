@@ -7,8 +7,9 @@ export function cpuMicroseconds(): number {
 }
 
 /**
- * Time per operation of `run`, which does as many operations as it is told: first until the code is warm, then for
- * as long as the effort says.
+ * Time per operation of `run`, which does as many operations as it is told and keeps the processor busy with them:
+ * first until the code is warm, then for as long as the effort says. Both are counted in processor time, so that a
+ * busy machine makes it take longer but measures the same.
  *
  * @param chunk Operations between two looks at the clock.
  */
@@ -18,26 +19,26 @@ export async function measureLoop(
   run: (operations: number) => Promise<void>,
 ): Promise<Sample> {
   await repeat(warmUpMs, chunk, run);
-  const cpu = cpuMicroseconds();
-  const { operations, elapsedMs } = await repeat(measureMs, chunk, run);
+  const start = performance.now();
+  const { operations, cpuUs } = await repeat(measureMs, chunk, run);
   return {
-    wallNs: (elapsedMs * 1e6) / operations,
-    cpuNs: ((cpuMicroseconds() - cpu) * 1e3) / operations,
+    wallNs: ((performance.now() - start) * 1e6) / operations,
+    cpuNs: (cpuUs * 1e3) / operations,
   };
 }
 
 async function repeat(
-  forMs: number,
+  cpuMs: number,
   chunk: number,
   run: (operations: number) => Promise<void>,
-): Promise<{ operations: number; elapsedMs: number }> {
-  const start = performance.now();
+): Promise<{ operations: number; cpuUs: number }> {
+  const start = cpuMicroseconds();
   let operations = 0;
-  let elapsedMs = 0;
-  while (elapsedMs < forMs) {
+  let cpuUs = 0;
+  while (cpuUs < cpuMs * 1e3) {
     await run(chunk);
     operations += chunk;
-    elapsedMs = performance.now() - start;
+    cpuUs = cpuMicroseconds() - start;
   }
-  return { operations, elapsedMs };
+  return { operations, cpuUs };
 }
