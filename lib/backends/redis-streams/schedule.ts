@@ -1,5 +1,6 @@
 import type { RedisConnection } from './connection.js';
 import { MOVE_DUE } from './scripts/publishing.js';
+import type { ServerClock } from './server-clock.js';
 
 /** Entries moved per call. */
 const LIMIT = 500;
@@ -13,6 +14,7 @@ export type ScheduleKeys = readonly [schedule: string, scheduled: string, stream
 export class Mover {
   constructor(
     private readonly connection: RedisConnection,
+    private readonly clock: ServerClock,
     private readonly schedules: readonly ScheduleKeys[],
   ) {}
 
@@ -20,7 +22,10 @@ export class Mover {
   async move(): Promise<number> {
     let wait = MAX_WAIT_MS;
     for (const keys of this.schedules) {
-      const [moved, untilNext] = (await this.connection.run(MOVE_DUE, keys, [LIMIT])) as [number, number];
+      const reply = await this.connection.run(MOVE_DUE, keys, [LIMIT]);
+      const [now, moved, untilNext] = reply as [number, number, number];
+      // Often enough that a failover to a server with another clock is soon known.
+      this.clock.observe(now);
       if (moved === LIMIT) wait = 0;
       else if (untilNext >= 0) wait = Math.min(wait, untilNext);
     }

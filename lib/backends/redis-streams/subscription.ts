@@ -109,7 +109,7 @@ export class Subscription {
         report,
       );
     }
-    const mover = new Mover(connection, [
+    const mover = new Mover(connection, this.#clock, [
       [keys.schedule, keys.scheduled, keys.stream],
       [keys.retrySchedule, keys.retryScheduled, keys.retry],
     ]);
@@ -143,7 +143,7 @@ export class Subscription {
 
   /** An entry of a schedule will be due in this many milliseconds. */
   expectDue(delayMs: number): void {
-    this.#moving.poke(delayMs);
+    this.#moving.poke(Math.min(delayMs, TASK_RETRY_MS));
   }
 
   counters(): Readonly<Record<string, number>> {

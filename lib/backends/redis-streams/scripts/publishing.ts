@@ -27,7 +27,7 @@ return now
 
 /**
  * Moves what is due from a schedule to its stream. KEYS: schedule, scheduled, stream. ARGV: limit.
- * Replies with the number moved and the milliseconds until the next is due, -1 for none.
+ * Replies with the server's time, the number moved and the milliseconds until the next is due, -1 for none.
  */
 export const MOVE_DUE = script(`${NOW}${APPEND}
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
@@ -38,6 +38,6 @@ for _, id in ipairs(ids) do
   redis.call('ZREM', KEYS[1], id)
 end
 local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-if #next == 0 then return {#ids, -1} end
-return {#ids, math.max(0, next[2] - now)}
+if #next == 0 then return {now, #ids, -1} end
+return {now, #ids, math.max(0, next[2] - now)}
 `);
