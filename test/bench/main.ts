@@ -56,12 +56,13 @@ async function measureTable(
   }
 }
 
-/** Longer than a measurement, so that the start of the application is a small part of it. */
-const PROFILE_MS = 5_000;
+/** Times as long as a measurement, so that the start of the application is a small part of it. */
+const PROFILE_LENGTH = 6;
 
 async function takeProfile({ profile: chosen, effort }: Arguments, program: string): Promise<void> {
   const { table, case: each } = chosen!;
-  const longer = { ...effort, measureMs: PROFILE_MS };
+  const { measureMs, events } = effort;
+  const longer = { ...effort, measureMs: measureMs * PROFILE_LENGTH, events: events * PROFILE_LENGTH };
   const node = each.nodeMajor === undefined ? undefined : await nodeOf(each.nodeMajor);
   const text = await withServers(table.servers ?? [], (servers) =>
     profile({ table: table.id, case: each.key, input: { effort: longer, servers } }, { program, node }),

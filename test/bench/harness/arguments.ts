@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { groupOf, type Case, type Effort, type Table } from './table.js';
 
-const FULL: Effort = { warmUpMs: 400, measureMs: 800, events: 60_000 };
+const FULL: Effort = { warmUpMs: 1_000, measureMs: 800, events: 60_000 };
 const QUICK: Effort = { warmUpMs: 100, measureMs: 150, events: 5_000 };
 
 /** What the command line asks for. */

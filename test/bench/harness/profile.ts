@@ -27,7 +27,9 @@ export async function profile(request: CaseRequest, launch: Launch): Promise<str
     .join('\n\n');
 }
 
-/** Functions by the part of all samples that met them running. */
+const IDLE = '(idle)';
+
+/** Functions by the part of the samples that met them running, among those that met anything running. */
 function hottest({ nodes, samples }: CpuProfile): string {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, describeFrame(callFrame)]));
   const hits = new Map<string, number>();
@@ -35,10 +37,12 @@ function hottest({ nodes, samples }: CpuProfile): string {
     const name = names.get(id)!;
     hits.set(name, (hits.get(name) ?? 0) + 1);
   }
+  const busy = samples.length - (hits.get(IDLE) ?? 0);
+  hits.delete(IDLE);
   return [...hits]
     .sort(([, a], [, b]) => b - a)
     .slice(0, SHOWN)
-    .map(([name, count]) => `${((count / samples.length) * 100).toFixed(1).padStart(6)} %  ${name}`)
+    .map(([name, count]) => `${((count / busy) * 100).toFixed(1).padStart(6)} %  ${name}`)
     .join('\n');
 }
 

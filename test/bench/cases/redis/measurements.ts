@@ -11,7 +11,7 @@ import { type Link, type TransportName, transportNamed } from './transport.js';
 /** Events under way at once while a backlog is made. */
 const FILLING = 1_000;
 /** Events that are handled before the clock starts: this part of those measured. */
-const WARM_UP_PART = 0.25;
+const WARM_UP_PART = 0.5;
 /** Latencies of this first time are those of code that is still being compiled. */
 const SETTLING_MS = 500;
 
