@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert/strict';
 import {
   type BackendCapabilities,
   type Delivery,
@@ -243,6 +244,15 @@ export const MISTAKES: Readonly<Record<string, { make: () => EventBackend; fails
         override readonly capabilities = { redelivery: true };
       })(),
     fails: 'names itself, and declares what it is held to',
+  },
+  'rejects when it is closed': {
+    make: () =>
+      new (class extends PlainBackend {
+        override close(): Promise<void> {
+          return Promise.reject(new AssertionError({ message: 'close() rejected' }));
+        }
+      })(),
+    fails: 'does not lose the first event after the start',
   },
   'does not come back from a second close()': {
     make: () =>
