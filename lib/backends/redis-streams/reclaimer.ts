@@ -31,26 +31,51 @@ export class Reclaimer {
     private readonly clock: ServerClock,
     private readonly leases: Leases,
     private readonly leaseMs: number,
+    private readonly maxDeliveries: number,
     /** How many entries may be taken over now. */
     private readonly budget: () => number,
     private readonly accept: (claims: readonly Claim[]) => void,
   ) {}
 
-  /** Goes through every entry whose lease is over. Resolves with whether some were left for want of room. */
+  /** Goes through every entry whose lease is over. Resolves with whether some were left for a later sweep. */
   async sweep(): Promise<boolean> {
     let left = this.budget();
+    let more = false;
     for (const stream of this.streams) {
       for await (const page of this.#overdue(stream)) {
-        while (page.length > 0) {
+        const rows = this.#withOneSuspect(page);
+        more ||= rows.length < page.length;
+        while (rows.length > 0) {
           if (left <= 0) return true;
-          const claims = await this.#claim(stream, page.splice(0, Math.min(CLAIM_BATCH, left)));
+          const claims = await this.#claim(stream, rows.splice(0, Math.min(CLAIM_BATCH, left)));
           left -= claims.length;
           this.accept(claims);
         }
       }
       await this.connection.run(REMOVE_CONSUMERS, [stream], [this.member.group, SILENT_CONSUMER_MS]);
     }
+    return more;
+  }
+
+  /**
+   * Leaves out all suspects but one, and that one, too, while this process holds another: what crashes the process
+   * then reaches the limit alone, without the events that happened to be in the process with it.
+   */
+  #withOneSuspect(page: readonly PendingRow[]): PendingRow[] {
+    const rows = page.filter(([, , , times]) => !this.#isSuspect(times + 1));
+    const suspect = page.find(([, , , times]) => this.#isSuspect(times + 1));
+    if (suspect && !this.#holdsSuspect()) rows.push(suspect);
+    return rows;
+  }
+
+  #holdsSuspect(): boolean {
+    for (const { deliveries } of this.leases.all()) if (this.#isSuspect(deliveries)) return true;
     return false;
+  }
+
+  /** Whether an entry that was taken up as often may be what crashes the processes that take it. */
+  #isSuspect(deliveries: number): boolean {
+    return deliveries > 1 && deliveries > this.maxDeliveries / 2;
   }
 
   /** Pages of entries whose lease is over, without our own: what runs here is never taken from ourselves. */

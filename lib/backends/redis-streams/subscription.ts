@@ -92,6 +92,7 @@ export class Subscription {
       this.#clock,
       this.#leases,
       leaseMs,
+      options.maxDeliveries,
       // New events may fill this process for ever; what a dead one left has to get a turn nevertheless.
       () => Math.max(this.#workers.room, concurrency - this.#workers.buffered),
       (claims) => this.#workers.accept(claims),
