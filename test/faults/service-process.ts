@@ -1,0 +1,97 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { EventBusStats } from 'nestjs-durable-events';
+import type { ServiceSettings } from './programs/settings.js';
+
+/** A Nest application in a process of its own. */
+export class ServiceProcess {
+  /** What it wrote, for errors. */
+  output = '';
+  /** Resolves when it has started to consume, if it has handlers; rejects when it ended before. */
+  readonly ready: Promise<void>;
+  /** Resolves when its traffic is confirmed to the last event; rejects when it ended before. */
+  readonly placed: Promise<void>;
+  /** Resolves with the signal that ended it, else with its exit code. */
+  readonly ended: Promise<NodeJS.Signals | number>;
+  readonly #child: ChildProcess;
+  #signals: NodeJS.Signals[] = ['SIGKILL'];
+
+  constructor(
+    program: string,
+    readonly name: string,
+    settings: ServiceSettings,
+  ) {
+    // Options of the process that runs the tests are not meant for this one.
+    const child = fork(program, [JSON.stringify(settings)], {
+      execArgv: [],
+      env: plainEnvironment(),
+      silent: true,
+    });
+    this.#child = child;
+    child.stdout!.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    child.stderr!.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.ended = once(child, 'close').then(([code, signal]) => (signal ?? code) as NodeJS.Signals | number);
+    this.ready = this.#told('ready');
+    this.placed = this.#told('placed');
+    // Who waits for them sees why they reject; a process that is killed on purpose has nobody waiting.
+    for (const promise of [this.ready, this.placed]) promise.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** It ended otherwise than by a signal that it was sent, or a crash of its own making. */
+  get failed(): boolean {
+    const { exitCode, signalCode } = this.#child;
+    return exitCode !== null || (signalCode !== null && !this.#signals.includes(signalCode));
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#signals.push(signal);
+    this.#child.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended;
+  }
+
+  /** Lets held orders go on. */
+  release(): void {
+    this.#child.send('release');
+  }
+
+  async stats(): Promise<EventBusStats> {
+    const reply = this.#reply((message): message is EventBusStats => typeof message === 'object');
+    this.#child.send('stats');
+    return reply;
+  }
+
+  async #told(what: string): Promise<void> {
+    await this.#reply((message): message is string => message === what);
+  }
+
+  #reply<T>(matches: (message: unknown) => message is T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const listen = (message: unknown) => {
+        if (!matches(message)) return;
+        this.#child.off('message', listen);
+        resolve(message);
+      };
+      this.#child.on('message', listen);
+      void this.ended.then((how) =>
+        reject(new Error(`The process '${this.name}' ended with ${how} before it answered:\n${this.output}`)),
+      );
+    });
+  }
+}
+
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, ...environment } = process.env;
+  return environment;
+}

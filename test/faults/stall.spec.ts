@@ -1,0 +1,62 @@
+import { expect, it } from '@jest/globals';
+import { describeWithOwnRedis } from '../support/services/redis.js';
+import { HANDLERS } from './programs/settings.js';
+import { useStage } from './use-stage.js';
+
+describeWithOwnRedis('Redis Streams: a process that is stopped for longer than its lease', () => {
+  const scene = useStage();
+
+  it('cannot acknowledge what another one took over, and works on', async () => {
+    const { stage } = scene();
+    const stalled = await stage.start({ leaseMs: 1000 });
+    const [held, ...others] = await stage.place(
+      { n: 1, fault: 'hold' },
+      ...Array.from({ length: 50 }, (_, i) => ({ n: i + 2 })),
+    );
+    const holders = () =>
+      stage.ledger
+        .of('holding')
+        .get(held!)
+        ?.map(({ by }) => by);
+    await stage.until('the order to be held', () => holders()?.length === 1);
+    stalled.signal('SIGSTOP');
+
+    const heir = await stage.start({ leaseMs: 1000 });
+    await stage.until('the other process to hold it', () => holders()?.length === 2);
+    expect(holders()).toEqual([stalled.name, heir.name]);
+    const [owner] = await ownersOf(1);
+
+    // It finishes what it held before it can learn that the order is not its own any more.
+    stalled.release();
+    stalled.signal('SIGCONT');
+    await stage.until('the first process to be done', async (ledger) => {
+      return ledger.of('invoice').has(held!) && (await stalled.stats()).running === 0;
+    });
+    await stage.until('all handlers to be called', (ledger) =>
+      HANDLERS.every((id) => ledger.of(id).has(held!)),
+    );
+    expect(await ownersOf(1)).toEqual([owner]);
+    heir.release();
+    await stage.untilHandled([held!, ...others]);
+    await stage.untilSettled();
+    expect(
+      stage.ledger
+        .of('invoice')
+        .get(held!)!
+        .map(({ by }) => by),
+    ).toEqual([stalled.name, heir.name]);
+    expect(await stage.redis.deadLetters()).toEqual([]);
+
+    await heir.kill();
+    await stage.untilHandled(await stage.place({ n: 1001 }, { n: 1002 }));
+    expect(stalled.running).toBe(true);
+
+    /** Who holds what is left, when as many entries are. */
+    async function ownersOf(count: number): Promise<string[]> {
+      return stage.until(`${count} pending entries`, async () => {
+        const rows = await stage.redis.pending();
+        return rows.length === count && rows.map(([, consumer]) => consumer);
+      });
+    }
+  }, 90_000);
+});
