@@ -305,6 +305,7 @@ describe('enhancers', () => {
       }
     }
     class Plain {
+      @OnEvent('tock')
       @OnEvent('tick', { priority: -1 })
       tick({ data }: Event<number>) {
         seen.push(`plain ${data}`);
@@ -317,10 +318,13 @@ describe('enhancers', () => {
     })
     class AppModule {}
     const bus = (await boot(AppModule)).get(EventBus);
+    await bus.emitSync('tock', 0);
     await bus.emitSync('tick', 1);
     await bus.emitSync('tick', 2);
     await expect(bus.emitSync('tick', 3)).rejects.toThrow('Forbidden resource');
     expect(seen).toEqual([
+      'global 0',
+      'plain 0',
       'global 1',
       'local 1',
       'handled 1',

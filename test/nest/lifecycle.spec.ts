@@ -67,7 +67,7 @@ beforeEach(() => {
 
 afterEach(closeAll);
 
-/** A module that notes its hooks and emits in those of the start. */
+/** A provider that notes its hooks and emits in those of the start. */
 function noting(name: string): Type {
   @Injectable()
   class Noting implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
@@ -93,8 +93,12 @@ function noting(name: string): Type {
       calls.push(`${name} shutdown`);
     }
   }
+  return Noting;
+}
+
+function notingModule(name: string): Type {
   class Named {}
-  Module({ providers: [Noting] })(Named);
+  Module({ providers: [noting(name)] })(Named);
   return Named;
 }
 
@@ -109,12 +113,12 @@ const PLACES = { first: 0, middle: 1, last: 2 } as const;
 
 describe.each(Object.entries(PLACES))('with EventsModule %s in the imports', (_, place) => {
   function application(options: EventsModuleOptions, globals: 'global' | 'plain'): Type {
-    const modules = [noting('A'), noting('B')];
+    const modules = [notingModule('A'), notingModule('B')];
     if (globals === 'global') modules.forEach((each) => Global()(each));
     const imports: (Type | DynamicModule)[] = [...modules];
     imports.splice(place, 0, EventsModule.forRoot(options));
     class AppModule {}
-    Module({ imports, providers: [Hello] })(AppModule);
+    Module({ imports, providers: [Hello, noting('Root')] })(AppModule);
     return AppModule;
   }
 
@@ -127,13 +131,18 @@ describe.each(Object.entries(PLACES))('with EventsModule %s in the imports', (_,
         'handled A init',
         'B init',
         'handled B init',
+        'Root init',
+        'handled Root init',
         'handled A bootstrap',
         'A bootstrap',
         'handled B bootstrap',
         'B bootstrap',
+        'handled Root bootstrap',
+        'Root bootstrap',
         'subscribe',
         'handled A init, published',
         'handled B init, published',
+        'handled Root init, published',
       ]);
     },
   );
@@ -144,13 +153,13 @@ describe.each(Object.entries(PLACES))('with EventsModule %s in the imports', (_,
       const app = await boot(application({ backend: new HeldBackend(calls) }, kind));
       calls.length = 0;
       await close(app);
-      const order = calls.filter((call, i) => call !== calls[i - 1]);
-      expect(order[0]).toBe('drain');
-      expect(order.slice(1, 3).sort()).toEqual(['A destroy', 'B destroy']);
-      expect(order.slice(3, 5).sort()).toEqual(['A before shutdown', 'B before shutdown']);
-      expect(order[5]).toBe('drain');
-      expect(order.slice(6, 8).sort()).toEqual(['A shutdown', 'B shutdown']);
-      expect(order.slice(8)).toEqual(['drain', 'close']);
+      const inAnyOrder = (from: number, to: number) => calls.slice(from, to).toSorted();
+      expect(calls[0]).toBe('drain');
+      expect(inAnyOrder(1, 4)).toEqual(['A destroy', 'B destroy', 'Root destroy']);
+      expect(inAnyOrder(4, 7)).toEqual(['A before shutdown', 'B before shutdown', 'Root before shutdown']);
+      expect(calls[7]).toBe('drain');
+      expect(inAnyOrder(8, 11)).toEqual(['A shutdown', 'B shutdown', 'Root shutdown']);
+      expect(calls.slice(11)).toEqual(['drain', 'close']);
     },
   );
 
