@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
@@ -24,7 +25,10 @@ export function machine(): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${type()} ${release()}`,
     node: process.version,
-    versions: Object.fromEntries(COMPARED.map((name) => [name, versionOf(name)])),
+    versions: {
+      ...Object.fromEntries(COMPARED.map((name) => [name, versionOf(name)])),
+      'redis-server': redisVersion(),
+    },
     at: new Date().toISOString(),
   };
 }
@@ -62,4 +66,9 @@ function versionOf(name: string): string {
     }
   }
   return 'not installed';
+}
+
+function redisVersion(): string {
+  const { stdout } = spawnSync('redis-server', ['--version'], { encoding: 'utf8' });
+  return /v=(\S+)/.exec(stdout ?? '')?.[1] ?? 'not on the PATH';
 }

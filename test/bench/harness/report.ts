@@ -71,7 +71,7 @@ export function describeTable({ samples: result, verdicts }: Result): string {
     ...markdownTable(['', ...columns.map(({ title }) => title)], rows),
     '',
     ...verdicts.map((verdict) => `- ${describeVerdict(verdict, titlesOf(result))}`),
-    `- ${result.rounds} rounds${describeDisturbance(result)}`,
+    `- ${result.rounds} ${result.rounds === 1 ? 'round' : 'rounds'}${describeDisturbance(result)}`,
     '',
   ].join('\n');
 }
