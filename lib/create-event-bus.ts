@@ -1,7 +1,8 @@
 import type { EventBackend } from './backends/backend.js';
 import { MemoryBackend } from './backends/memory/memory-backend.js';
 import { EventBus } from './event-bus.js';
-import { type EventsModuleOptions, resolveOptions } from './events-options.js';
+import type { EventsModuleOptions } from './events-options.js';
+import { resolveOptions } from './resolve-options.js';
 
 /**
  * Makes a bus without Nest, for scripts and for tests of backends. Handlers are added with `bus.on()`; call

@@ -4,14 +4,13 @@ import { MemoryBackend } from './backends/memory/memory-backend.js';
 import { EventConfigurationError } from './errors.js';
 import { EventBus } from './event-bus.js';
 import { EventsBootstrap, EventsCoreModule } from './events-bootstrap.js';
-import {
-  type EventsModuleAsyncOptions,
-  type EventsModuleOptions,
-  type EventsOptionsFactory,
-  isBackend,
-  type ResolvedEventsOptions,
-  resolveOptions,
+import type {
+  EventsModuleAsyncOptions,
+  EventsModuleOptions,
+  EventsOptionsFactory,
+  ResolvedEventsOptions,
 } from './events-options.js';
+import { isBackend, resolveOptions } from './resolve-options.js';
 import { EventsRunner, EventsRunnerModule } from './events-runner.js';
 import { EVENTS_OPTIONS, getEventBusToken } from './events.tokens.js';
 

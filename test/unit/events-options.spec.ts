@@ -8,7 +8,7 @@ import {
   type EventsModuleOptions,
   MemoryBackend,
 } from 'nestjs-durable-events';
-import { resolveOptions } from '../../lib/events-options.js';
+import { resolveOptions } from '../../lib/resolve-options.js';
 
 const resolve = (given?: EventBackend | EventsModuleOptions) =>
   resolveOptions(given, () => new MemoryBackend());
