@@ -8,6 +8,8 @@ import { after } from './timer.js';
 /** Where a bus is in its life. */
 export type BusState = 'new' | 'ready' | 'started' | 'draining' | 'closed';
 
+/** How long a backend may take to close, in milliseconds: it may wait for deliveries that never end. */
+const CLOSE_TIMEOUT_MS = 5000;
 /** How often a wait looks again where nothing can tell it, in milliseconds. */
 const POLL_MS = 5;
 
@@ -131,12 +133,19 @@ export class BusLifecycle {
     await this.drain();
     this.state = 'closed';
     this.#lifetime.abort(new EventBusClosedError('The event bus is closed.'));
+    const { backend, notices } = this.parts;
+    const giveUp = () =>
+      notices.report(
+        new EventTimeoutError(
+          `The backend '${backend.name}' did not close within ${CLOSE_TIMEOUT_MS} ms; the shutdown goes on without it.`,
+        ),
+      );
     try {
-      await this.parts.backend.close();
+      await boundedWait(() => backend.close(), { timeoutMs: CLOSE_TIMEOUT_MS, interrupt: giveUp });
     } catch (error) {
-      this.parts.notices.report(toError(error));
+      notices.report(toError(error));
     }
-    this.parts.notices.stream.end();
+    notices.stream.end();
   }
 
   async #untilIdle(signal: AbortSignal): Promise<void> {

@@ -192,6 +192,23 @@ describe('closing', () => {
   });
 });
 
+it('a backend that does not close is given up on, and said so', async () => {
+  class Hanging extends PlainBackend {
+    override close(): Promise<void> {
+      return new Promise(() => undefined);
+    }
+  }
+  const bus = createEventBus({ backend: new Hanging() });
+  const notices: EventErrorNotice[] = [];
+  bus.errors.subscribe((notice) => void notices.push(notice));
+  const begin = performance.now();
+  await bus.close();
+  expect(performance.now() - begin).toBeLessThan(9000);
+  expect(notices.map(({ error }) => error.message)).toEqual([
+    "The backend 'plain' did not close within 5000 ms; the shutdown goes on without it.",
+  ]);
+});
+
 describe('health', () => {
   it("is the backend's, with what the bus knows", async () => {
     const backend = Object.assign(new PlainBackend(), {

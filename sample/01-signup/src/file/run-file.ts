@@ -59,7 +59,7 @@ async function importFile(
     text: `${tally.lines} read, ${tally.accepted} accepted, ${settled.count} handled`,
   }));
   const subscription = bus.errors.subscribe(({ action, error }) => {
-    if (action === 'reported' || action === 'lost') progress.note(error.message);
+    if (action === 'reported') progress.note(error.message);
   });
   try {
     await importRows(file.rows(), (candidate) => signups.accept(candidate), tally, interrupt);
