@@ -13,6 +13,7 @@ export interface LedgerEntry {
 /** What all processes wrote, read by one that none of the faults hits. */
 export class Ledger {
   readonly #folder = mkdtempSync(join(tmpdir(), 'ledger-'));
+  readonly #buffer = Buffer.alloc(1 << 16);
   /** How far each file was read. */
   readonly #offsets = new Map<string, number>();
   readonly #entries = new Map<string, Map<string, LedgerEntry[]>>();
@@ -50,11 +51,10 @@ export class Ledger {
 
   #newTextOf(name: string): string {
     const file = openSync(this.fileFor(name), 'r');
-    const buffer = Buffer.alloc(1 << 16);
     let text = '';
     let offset = this.#offsets.get(name) ?? 0;
-    for (let size; (size = readSync(file, buffer, 0, buffer.length, offset)) > 0; offset += size)
-      text += buffer.toString('latin1', 0, size);
+    for (let size; (size = readSync(file, this.#buffer, 0, this.#buffer.length, offset)) > 0; offset += size)
+      text += this.#buffer.toString('latin1', 0, size);
     closeSync(file);
     return text;
   }

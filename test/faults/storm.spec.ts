@@ -18,7 +18,9 @@ describeWithOwnRedis('Redis Streams: a storm', () => {
     'loses no confirmed event, whatever is killed',
     async () => {
       const { stage, server } = scene();
-      process.stdout.write(`Storm of ${plan.events} events; FAULT_SEED=${plan.seed} repeats its kills.\n`);
+      process.stdout.write(
+        `Storm of ${plan.events} events; FAULT_SEED=${plan.seed} makes the same choices.\n`,
+      );
       const log = await new Storm(stage, server, plan).blow();
       await stage.untilSettled(SETTLE_MS);
       const settledAt = Date.now();

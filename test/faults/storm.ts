@@ -10,22 +10,25 @@ export interface StormPlan {
   readonly events: number;
   readonly perSecond: number;
   readonly consumers: number;
-  /** Handled orders between two kills of a consumer, on average. */
+  /** Calls of handlers between two kills of a consumer, on average. */
   readonly linesBetweenKills: number;
   /** How far the traffic is when Redis is killed, each from 0 to 1. */
   readonly outagesAt: readonly number[];
+  /** Decides which consumer is killed when. The rest of the timing is that of the machine. */
   readonly seed: number;
 }
 
 /** From the environment: FAULT_EVENTS for how many, FAULT_SEED for the seed of an earlier run. */
 export function planFromEnvironment(): StormPlan {
   const { FAULT_EVENTS = '5000', FAULT_SEED } = process.env;
+  const events = Number(FAULT_EVENTS);
+  const outages = Math.max(2, Math.floor(events / 2500));
   return {
-    events: Number(FAULT_EVENTS),
+    events,
     perSecond: 500,
     consumers: 2,
     linesBetweenKills: 1000,
-    outagesAt: [1 / 3, 2 / 3],
+    outagesAt: Array.from({ length: outages }, (_, i) => (i + 1) / (outages + 1)),
     seed: FAULT_SEED === undefined ? randomInt(2 ** 31) : Number(FAULT_SEED),
   };
 }
