@@ -6,7 +6,7 @@ import type { Event } from '../event.js';
 import type { EnhancerKind } from '../events-options.js';
 import { hydrateEvent } from '../schema/event-data-as.js';
 import type { EventHandler, HandlerContext } from './handler.js';
-import { type EventContexts, type HandlerTarget, instanceFor, isScoped, moduleRefOf } from './host-call.js';
+import { type EventContexts, type HandlerTarget, instanceFor, isScoped } from './host-call.js';
 import type { InstanceWrapper } from './nest-types.js';
 
 /** What Nest offers to run guards, interceptors, pipes and filters around any method. */
@@ -59,9 +59,8 @@ export class Enhancers {
     const { wrapper } = target;
     const pipeline = new Pipeline(target, id, this.#kinds, hostedBy(this.tools.creator, wrapper));
     if (!isScoped(wrapper) && this.#scopedGlobals.length === 0) return pipeline.on(wrapper.instance);
-    const moduleRef = moduleRefOf(wrapper);
     return async (event, context) => {
-      const contextId = this.contexts.idFor(event, context.handlerId, moduleRef);
+      const contextId = this.contexts.idFor(event, context.handlerId, wrapper);
       await Promise.all(this.#scopedGlobals.map((each) => instanceFor(each, contextId)));
       const instance = isScoped(wrapper) ? await instanceFor(wrapper, contextId) : wrapper.instance;
       return pipeline.on(instance, contextId)(event, context);

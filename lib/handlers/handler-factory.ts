@@ -1,5 +1,5 @@
 import type { EventBackend } from '../backends/backend.js';
-import { CallContext, withTimeout } from '../dispatch/call-context.js';
+import { CallContext, type Interrupter, withTimeout } from '../dispatch/call-context.js';
 import { compose, type EventMiddleware } from '../dispatch/middleware.js';
 import { resolveRetryPolicy, type ResolvedRetryPolicy, type RetryPolicy } from '../dispatch/retry-policy.js';
 import { EventConfigurationError } from '../errors.js';
@@ -47,7 +47,7 @@ export class HandlerFactory {
     private readonly bus: EventBus,
     private readonly middleware: readonly EventMiddleware[],
     private readonly defaultRetry: ResolvedRetryPolicy,
-    private readonly lifetime: AbortSignal,
+    private readonly lifetime: Interrupter,
     private readonly backend: Pick<EventBackend, 'name' | 'capabilities' | 'subscribe'>,
   ) {}
 

@@ -15,21 +15,27 @@ export interface HandlerTarget {
   readonly dataClass?: EventClass;
 }
 
+type Contexts = WeakMap<Event, { readonly id: ContextId; readonly usedBy: Set<string> }>;
+
 /** Gives the handlers of one event the same injection context, as the handlers of one HTTP request have. */
 export class EventContexts {
-  readonly #contexts = new WeakMap<Event, { readonly id: ContextId; readonly usedBy: Set<string> }>();
+  readonly #shared: Contexts = new WeakMap();
+  /** Durable handlers live longer than the event: their REQUEST is what the strategy says of the tenant. */
+  readonly #durable: Contexts = new WeakMap();
 
   /** The context for one call of a handler: a handler that comes back, to try again, gets a new one. */
-  idFor(event: Event, handlerId: string, moduleRef: ModuleRef): ContextId {
-    const known = this.#contexts.get(event);
+  idFor(event: Event, handlerId: string, wrapper: InstanceWrapper): ContextId {
+    const durable = wrapper.isDependencyTreeDurable();
+    const contexts = durable ? this.#durable : this.#shared;
+    const known = contexts.get(event);
     if (known !== undefined && !known.usedBy.has(handlerId)) {
       known.usedBy.add(handlerId);
       return known.id;
     }
     // The event itself goes to the context strategy, so that durable providers can be told apart by its tenant.
     const id = ContextIdFactory.getByRequest(event as unknown as Record<string, unknown>);
-    moduleRef.registerRequestByContextId(event, id);
-    this.#contexts.set(event, { id, usedBy: new Set([handlerId]) });
+    moduleRefOf(wrapper).registerRequestByContextId(durable ? (id.payload ?? event) : event, id);
+    contexts.set(event, { id, usedBy: new Set([handlerId]) });
     return id;
   }
 }
@@ -69,9 +75,8 @@ function compiledCall(host: Host, method: string): EventHandler | undefined {
 /** Calls a method of an instance made for the event. A constructor that throws is a failure of the handler. */
 export function scopedCall(target: HandlerTarget, contexts: EventContexts): EventHandler {
   const { wrapper, method, dataClass } = target;
-  const moduleRef = moduleRefOf(wrapper);
   return async (event, context) => {
-    const id = contexts.idFor(event, context.handlerId, moduleRef);
+    const id = contexts.idFor(event, context.handlerId, wrapper);
     const host = (await instanceFor(wrapper, id)) as Host;
     return host[method]!(dataClass === undefined ? event : hydrateEvent(event, dataClass), context);
   };
