@@ -58,6 +58,7 @@ export class BusParts {
     const backendStores = backendRedelivers && this.deadLetterStore === backend.deadLetters;
     this.lifecycle = new BusLifecycle(this);
     const { lifetime } = this.lifecycle;
+    const interrupter = { signal: lifetime };
     this.settlement = new Settlement({
       backendRedelivers,
       deadLetters: backendStores ? undefined : this.deadLetterStore,
@@ -74,11 +75,11 @@ export class BusParts {
         schemas: this.schemas,
         defaultRetry: options.retry,
         correlate: options.correlation,
-        lifetime,
+        lifetime: interrupter,
       },
       this.settlement,
     );
-    this.factory = new HandlerFactory(bus, options.handleMiddleware, options.retry, lifetime, backend);
+    this.factory = new HandlerFactory(bus, options.handleMiddleware, options.retry, interrupter, backend);
     backend.attach?.(this.#host());
   }
 

@@ -34,7 +34,8 @@ export interface EventJson<T = unknown> extends Omit<EventExtras, 'metadata'> {
   readonly metadata?: EventMetadata;
 }
 
-const NO_METADATA: EventMetadata = Object.freeze({});
+/** Metadata of events that have none: one object, so that it can be told by identity. @internal */
+export const NO_METADATA: EventMetadata = Object.freeze({});
 const NO_EXTRAS: EventExtras = Object.freeze({});
 
 /**
@@ -88,6 +89,11 @@ export class Event<T = unknown, N extends string = string> {
   /** When the event was emitted. */
   get createdAt(): Date {
     return new Date(this.#createdAtMs);
+  }
+
+  /** @internal {@link createdAt} in Unix milliseconds, without a `Date`. */
+  get createdAtMs(): number {
+    return this.#createdAtMs;
   }
 
   /** The service that emitted it: the module's `source` unless the emitter said otherwise. */

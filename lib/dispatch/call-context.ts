@@ -4,6 +4,11 @@ import type { EventHandler, HandlerContext } from '../handlers/handler.js';
 import { EventTimeoutError } from '../errors.js';
 import { after } from '../timer.js';
 
+/** Whoever can interrupt a call. Its signal may be made only when it is read. */
+export interface Interrupter {
+  readonly signal?: AbortSignal;
+}
+
 /** The facts of one call of a handler. Its signal is put together only when somebody asks for it. */
 export class CallContext implements HandlerContext {
   #signal: AbortSignal | undefined;
@@ -11,14 +16,18 @@ export class CallContext implements HandlerContext {
   constructor(
     readonly handlerId: string,
     readonly bus: EventBus,
-    private readonly signals: readonly AbortSignal[],
+    private readonly interrupters: readonly Interrupter[],
     readonly attempt = 1,
     readonly redelivered = false,
   ) {}
 
   get signal(): AbortSignal {
-    return (this.#signal ??=
-      this.signals.length === 1 ? this.signals[0]! : AbortSignal.any([...this.signals]));
+    return (this.#signal ??= this.#join());
+  }
+
+  #join(): AbortSignal {
+    const signals = this.interrupters.flatMap(({ signal }) => signal ?? []);
+    return signals.length === 1 ? signals[0]! : AbortSignal.any(signals);
   }
 }
 
@@ -37,8 +46,8 @@ export function withTimeout(invoke: EventHandler, timeoutMs: number): EventHandl
         controller.abort(error);
       });
     });
-    const { handlerId, bus, signal, attempt, redelivered } = context;
-    const call = new CallContext(handlerId, bus, [signal, controller.signal], attempt, redelivered);
+    const { handlerId, bus, attempt, redelivered } = context;
+    const call = new CallContext(handlerId, bus, [context, controller], attempt, redelivered);
     try {
       return await Promise.race([invoke(event, call), expired]);
     } finally {

@@ -19,7 +19,7 @@ import {
 } from '../handlers/handler-registry.js';
 import type { SchemaGate } from '../schema/schema-gate.js';
 import { reviveEvent } from '../wire/cloud-events.js';
-import { CallContext } from './call-context.js';
+import { CallContext, type Interrupter } from './call-context.js';
 import { causedBy, runApart } from './correlation.js';
 import type { ResolvedRetryPolicy } from './retry-policy.js';
 import type { HandlerFailure, Settlement } from './settlement.js';
@@ -34,7 +34,7 @@ export interface DispatcherHost {
   /** Whether what handlers emit is linked to the event. */
   readonly correlate: boolean;
   /** Aborts when shutdown ran out of time. */
-  readonly lifetime: AbortSignal;
+  readonly lifetime: Interrupter;
 }
 
 const NO_FACTS: Delivery = Object.freeze({});
@@ -160,11 +160,14 @@ export class Dispatcher {
   }
 
   /** A first try with nothing special about it shares one context; everything else gets its own. */
-  #contextFor(handler: HandlerEntry, { attempt = 1, redelivered = false, signal }: Delivery): HandlerContext {
-    if (attempt === 1 && !redelivered && signal === undefined) return handler.firstTry;
+  #contextFor(handler: HandlerEntry, delivery: Delivery): HandlerContext {
+    const { attempt = 1, redelivered = false } = delivery;
+    // Not its value: a backend may make the signal only when it is read, which few handlers do.
+    const interruptible = 'signal' in delivery;
+    if (attempt === 1 && !redelivered && !interruptible) return handler.firstTry;
     const { bus, lifetime } = this.host;
-    const signals = signal === undefined ? [lifetime] : [lifetime, signal];
-    return new CallContext(handler.id, bus, signals, attempt, redelivered || attempt > 1);
+    const interrupters = interruptible ? [lifetime, delivery] : [lifetime];
+    return new CallContext(handler.id, bus, interrupters, attempt, redelivered || attempt > 1);
   }
 
   /** The event cannot be given to any handler: unreadable, unfit for its schema, or addressed to nobody here. */

@@ -134,7 +134,7 @@ export class Settlement {
       );
       deadLetters = resolved = [];
     }
-    if (!this.host.backendRedelivers || delivery.audience === 'broadcast') {
+    if (!this.host.backendRedelivers) {
       if (outcome.released.length > 0) await neverAcknowledged();
       await Promise.all(retries.map((retry) => this.#retryHere(event, delivery, retry)));
       retries = [];

@@ -1,5 +1,6 @@
 import { EventSerializationError } from '../errors.js';
-import { Event, type EventExtras, type EventJson, type EventMetadata } from '../event.js';
+import { Event, type EventExtras, type EventJson, type EventMetadata, NO_METADATA } from '../event.js';
+import { formatTime, parseTime } from './iso-time.js';
 
 /*
  * The wire form is a CloudEvents 1.0 structured-mode JSON object, so that any language can read and write it.
@@ -26,6 +27,12 @@ function quote(text: string): string {
   return json;
 }
 
+/** Ids are different each time, and nearly always need nothing but quotes. */
+const PLAIN_TEXT = /^[\w.:-]*$/;
+function quoteId(id: string): string {
+  return PLAIN_TEXT.test(id) ? `"${id}"` : JSON.stringify(id);
+}
+
 /**
  * Writes an event as CloudEvents 1.0 JSON.
  *
@@ -42,15 +49,17 @@ export function encodeEvent(event: Event): string {
     );
   }
   const { id, correlationId, causationId, key, inlinedBy } = event;
+  // What a reader takes for granted is left out: version 1, and data that is JSON.
   let json =
-    `{"specversion":"1.0","id":${JSON.stringify(id)},"source":${quote(event.source)},"type":${quote(event.type)}` +
-    `,"time":"${event.createdAt.toISOString()}","schemaversion":${event.version}`;
-  if (correlationId !== id) json += `,"correlationid":${JSON.stringify(correlationId)}`;
-  if (causationId !== undefined) json += `,"causationid":${JSON.stringify(causationId)}`;
+    `{"specversion":"1.0","id":${quoteId(id)},"source":${quote(event.source)},"type":${quote(event.type)}` +
+    `,"time":"${formatTime(event.createdAtMs)}"`;
+  if (event.version !== 1) json += `,"schemaversion":${event.version}`;
+  if (correlationId !== id) json += `,"correlationid":${quoteId(correlationId)}`;
+  if (causationId !== undefined) json += `,"causationid":${quoteId(causationId)}`;
   if (key !== undefined) json += `,"partitionkey":${JSON.stringify(key)}`;
   if (inlinedBy !== undefined) json += `,"inlinedby":${quote(inlinedBy)}`;
-  json += metadataAttributes(event.metadata);
-  if (data !== undefined) json += `,"datacontenttype":"application/json","data":${data}`;
+  if (event.metadata !== NO_METADATA) json += metadataAttributes(event.metadata);
+  if (data !== undefined) json += `,"data":${data}`;
   return json + '}';
 }
 
@@ -79,7 +88,7 @@ export function decodeEvent(wire: string | Readonly<Record<string, unknown>>): E
   requireText(type, 'type');
   requireText(source, 'source');
   if (isPresent(attributes['data_base64'])) throw unreadable(`its data is binary ('data_base64'), not JSON`);
-  const createdAt = isPresent(time) ? Date.parse(String(time)) : Date.now();
+  const createdAt = isPresent(time) ? parseTime(String(time)) : Date.now();
   if (Number.isNaN(createdAt)) throw unreadable(`its 'time' is not a date: ${JSON.stringify(time)}`);
   const extras: EventExtras = {
     id,
