@@ -168,14 +168,15 @@ describe('scoped handlers', () => {
     await bus.emitAsync('tick');
     await bus.idle({ timeoutMs: 1000 });
     const { entries } = await bus.deadLetters.list();
-    const failures = entries.map(({ handlerId, attempts }) => [
-      handlerId,
-      attempts.map(({ error }) => error.message),
-    ]);
-    expect(failures.sort()).toEqual([
-      ['Needy.tick', ['no connection', 'no connection']],
-      ['Unmakeable.tick', ['no license', 'no license']],
-    ]);
+    const failures = new Map(
+      entries.map(({ handlerId, attempts }) => [handlerId, attempts.map(({ error }) => error.message)]),
+    );
+    expect(failures).toEqual(
+      new Map([
+        ['Needy.tick', ['no connection', 'no connection']],
+        ['Unmakeable.tick', ['no license', 'no license']],
+      ]),
+    );
     expect(seen).toEqual([]);
   });
 
