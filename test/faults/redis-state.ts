@@ -8,23 +8,23 @@ type PendingRow = [entry: string, consumer: string, idleMs: number, deliveries: 
 
 /** What is in Redis, read without the package; only dead letters are seen as an operator sees them. */
 export class RedisState {
-  readonly client: Redis;
+  readonly #client: Redis;
   readonly #operator: RedisStreamsBackend;
 
   constructor(
     url: string,
     readonly namespace: string,
   ) {
-    this.client = new Redis(url, { maxRetriesPerRequest: null });
+    this.#client = new Redis(url, { maxRetriesPerRequest: null });
     // Tests stop the server; who is waiting for an answer gets it when the server is back.
-    this.client.on('error', () => undefined);
+    this.#client.on('error', () => undefined);
     this.#operator = new RedisStreamsBackend({ connection: url, namespace, group: GROUP });
   }
 
   /** Everything was given to a process, and nothing is pending or waits for a retry. */
   async settled(): Promise<boolean> {
     const [stream, retry] = this.#streams();
-    const replies = await this.client
+    const replies = await this.#client
       .multi()
       .xpending(stream, GROUP)
       .xpending(retry, GROUP)
@@ -48,7 +48,7 @@ export class RedisState {
   /** Entries that were given to processes and not acknowledged. */
   async pending(): Promise<PendingRow[]> {
     const rows = await Promise.all(
-      this.#streams().map((stream) => this.client.xpending(stream, GROUP, '-', '+', 100_000)),
+      this.#streams().map((stream) => this.#client.xpending(stream, GROUP, '-', '+', 100_000)),
     );
     return rows.flat() as PendingRow[];
   }
@@ -69,7 +69,7 @@ export class RedisState {
     const places: string[] = [];
     const pending = new Map((await this.pending()).map((row) => [row[0], row]));
     for (const stream of this.#streams()) {
-      for (const [entry, fields] of await this.client.xrange(stream, '-', '+')) {
+      for (const [entry, fields] of await this.#client.xrange(stream, '-', '+')) {
         if (!fields.some((field) => field.includes(eventId))) continue;
         const [, consumer, idleMs, deliveries] = pending.get(entry) ?? [];
         const state = consumer
@@ -79,13 +79,13 @@ export class RedisState {
       }
     }
     const schedule = this.#key(`retry-scheduled:${GROUP}`);
-    for (const [id, payload] of Object.entries(await this.client.hgetall(schedule)))
+    for (const [id, payload] of Object.entries(await this.#client.hgetall(schedule)))
       if (payload.includes(eventId)) places.push(`${schedule} ${id}`);
     return places.length > 0 ? places.join(', ') : 'nowhere in Redis';
   }
 
   async close(): Promise<void> {
-    this.client.disconnect();
+    this.#client.disconnect();
     await this.#operator.close();
   }
 

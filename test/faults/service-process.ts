@@ -37,10 +37,6 @@ export class ServiceProcess {
     for (const promise of [this.ready, this.placed]) promise.catch(() => undefined);
   }
 
-  get pid(): number {
-    return this.#child.pid!;
-  }
-
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }

@@ -32,6 +32,7 @@ describeWithOwnRedis('Redis Streams: a storm', () => {
       if (lost.length > 0) throw new Error(await describeMissing(lost, stage.redis));
       expect(ledger.of('confirmed').size).toBe(plan.events);
       expect(log.redisBack).toHaveLength(plan.outagesAt.length);
+      expect(log.kills.length).toBeGreaterThan(plan.events / 1000);
       // Nothing is given up that could have been handled.
       const ofConfirmed = deadLetters.filter(({ event }) => ledger.of('confirmed').has(event.id));
       expect(ofConfirmed.every(({ handlerId }) => handlerId === 'audit')).toBe(true);
