@@ -34,6 +34,9 @@ export interface EventJson<T = unknown> extends Omit<EventExtras, 'metadata'> {
   readonly metadata?: EventMetadata;
 }
 
+/** Name of a service that was given none. @internal */
+export const DEFAULT_SOURCE = 'app';
+
 /** Metadata of events that have none: one object, so that it can be told by identity. @internal */
 export const NO_METADATA: EventMetadata = Object.freeze({});
 const NO_EXTRAS: EventExtras = Object.freeze({});
@@ -186,7 +189,7 @@ export interface CreateEventOptions extends EventExtras {
 export function createEvent<T, N extends string>(
   type: N,
   data: T,
-  { createdAt, source = 'app', version = 1, ...extras }: CreateEventOptions = {},
+  { createdAt, source = DEFAULT_SOURCE, version = 1, ...extras }: CreateEventOptions = {},
 ): Event<T, N> {
   return new Event(type, data, createdAt?.getTime() ?? Date.now(), source, version, extras);
 }

@@ -1,3 +1,4 @@
+import { DEFAULT_SOURCE } from './event.js';
 import type { EventBackend } from './backends/backend.js';
 import { DEFAULT_RETRY_POLICY, resolveRetryPolicy } from './dispatch/retry-policy.js';
 import { EventConfigurationError } from './errors.js';
@@ -52,7 +53,7 @@ export function resolveOptions(
   return {
     backend: assertBackend(options.backend) ?? defaultBackend(),
     name: options.name,
-    source: options.source ?? 'app',
+    source: options.source ?? DEFAULT_SOURCE,
     isGlobal: options.isGlobal ?? true,
     autoStart: options.autoStart ?? true,
     drainTimeoutMs: options.drainTimeoutMs ?? 25_000,

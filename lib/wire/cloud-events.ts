@@ -1,5 +1,12 @@
 import { EventSerializationError } from '../errors.js';
-import { Event, type EventExtras, type EventJson, type EventMetadata, NO_METADATA } from '../event.js';
+import {
+  DEFAULT_SOURCE,
+  Event,
+  type EventExtras,
+  type EventJson,
+  type EventMetadata,
+  NO_METADATA,
+} from '../event.js';
 import { formatTime, parseTime } from './iso-time.js';
 
 /*
@@ -124,7 +131,7 @@ export function reviveEvent(value: Event | EventJson | Readonly<Record<string, u
   return decodeEvent({
     id,
     type,
-    source: source ?? 'app',
+    source: source ?? DEFAULT_SOURCE,
     time: createdAt,
     schemaversion: version,
     data,

@@ -214,7 +214,7 @@ describeWithOwnRedis('Redis Streams: in a cluster', () => {
   let server: TestServer;
   beforeAll(async () => {
     // Clients ask the nodes where they are, and one that never met another does not know.
-    server = await startRedisCluster({ args: ['--cluster-announce-ip', '127.0.0.1'] });
+    server = await startRedisCluster();
   });
   afterAll(() => server.stop());
 

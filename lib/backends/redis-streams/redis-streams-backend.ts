@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { EventBusClosedError, EventConfigurationError } from '../../errors.js';
-import type { Event } from '../../event.js';
+import { DEFAULT_SOURCE, type Event } from '../../event.js';
 import { encodeEvent } from '../../wire/cloud-events.js';
 import type {
   BackendHealth,
@@ -109,6 +109,7 @@ export class RedisStreamsBackend implements EventBackend {
         'RedisStreamsBackend has a subscriber already. Use one backend per bus.',
       );
     }
+    this.#warnOfSharedName();
     const subscription = new Subscription({
       options: this.#options,
       connection: this.#connection,
@@ -190,6 +191,16 @@ export class RedisStreamsBackend implements EventBackend {
     if (group) return group;
     throw new EventConfigurationError(
       "RedisStreamsBackend needs a 'group'. Set it to the name of your service, or set the module's 'source'.",
+    );
+  }
+
+  /** Two services of one name would take each other's events, and acknowledge those they have no handler for. */
+  #warnOfSharedName(): void {
+    if (this.#options.group !== undefined || this.#host?.source !== DEFAULT_SOURCE) return;
+    this.#report(
+      new EventConfigurationError(
+        `RedisStreamsBackend consumes as group '${DEFAULT_SOURCE}', the name of every service that has none. Set 'group', or the module's 'source', to the name of this service.`,
+      ),
     );
   }
 

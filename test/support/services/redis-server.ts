@@ -32,7 +32,15 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestServer
 /** A cluster of one node that owns every slot: enough to refuse commands whose keys are in different slots. */
 export async function startRedisCluster(options: RedisOptions = {}): Promise<TestServer> {
   const busPort = await freePort();
-  const args = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), ...(options.args ?? [])];
+  const args = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+    '--cluster-port',
+    String(busPort),
+    ...(options.args ?? []),
+  ];
   const server = await startOwnRedis({ ...options, args });
   await command(server.port, 'CLUSTER ADDSLOTSRANGE 0 16383');
   await waitFor(async () => (await command(server.port, 'CLUSTER INFO')).includes('cluster_state:ok'), {
