@@ -45,12 +45,10 @@ export class RedisState {
     return pending[0] + retrying[0] + scheduled === 0 && read;
   }
 
-  /** Entries that were given to processes and not acknowledged. */
-  async pending(): Promise<PendingRow[]> {
-    const rows = await Promise.all(
-      this.#streams().map((stream) => this.#client.xpending(stream, GROUP, '-', '+', 100_000)),
-    );
-    return rows.flat() as PendingRow[];
+  /** The consumer that holds the event: it was given it, and it was not acknowledged. */
+  async holder(eventId: string): Promise<string | undefined> {
+    const entries = await this.#entriesOf(eventId);
+    return entries.find(({ pending }) => pending !== undefined)?.pending![1];
   }
 
   async deadLetters(): Promise<DeadLetter[]> {
@@ -66,18 +64,11 @@ export class RedisState {
 
   /** Every place that has the event, in words. */
   async whereabouts(eventId: string): Promise<string> {
-    const places: string[] = [];
-    const pending = new Map((await this.pending()).map((row) => [row[0], row]));
-    for (const stream of this.#streams()) {
-      for (const [entry, fields] of await this.#client.xrange(stream, '-', '+')) {
-        if (!fields.some((field) => field.includes(eventId))) continue;
-        const [, consumer, idleMs, deliveries] = pending.get(entry) ?? [];
-        const state = consumer
-          ? `pending for ${consumer}, idle for ${idleMs} ms, delivery ${deliveries}`
-          : 'not pending';
-        places.push(`${stream} ${entry} (${state})`);
-      }
-    }
+    const places = (await this.#entriesOf(eventId)).map(({ stream, entry, pending }) => {
+      if (pending === undefined) return `${stream} ${entry} (not pending)`;
+      const [, consumer, idleMs, deliveries] = pending;
+      return `${stream} ${entry} (pending for ${consumer}, idle for ${idleMs} ms, delivery ${deliveries})`;
+    });
     const schedule = this.#key(`retry-scheduled:${GROUP}`);
     for (const [id, payload] of Object.entries(await this.#client.hgetall(schedule)))
       if (payload.includes(eventId)) places.push(`${schedule} ${id}`);
@@ -87,6 +78,18 @@ export class RedisState {
   async close(): Promise<void> {
     this.#client.disconnect();
     await this.#operator.close();
+  }
+
+  async #entriesOf(eventId: string): Promise<{ stream: string; entry: string; pending?: PendingRow }[]> {
+    const found = [];
+    for (const stream of this.#streams()) {
+      for (const [entry, fields] of await this.#client.xrange(stream, '-', '+')) {
+        if (!fields.some((field) => field.includes(eventId))) continue;
+        const [pending] = (await this.#client.xpending(stream, GROUP, entry, entry, 1)) as PendingRow[];
+        found.push({ stream, entry, pending });
+      }
+    }
+    return found;
   }
 
   #streams(): [stream: string, retry: string] {

@@ -85,6 +85,8 @@ export class Stage {
 
   async untilSettled(timeoutMs?: number): Promise<void> {
     await this.until('nothing to be unread, pending or scheduled', () => this.redis.settled(), timeoutMs);
+    // What was written between the last look at the ledger and the one at Redis.
+    this.ledger.read();
   }
 
   async close(): Promise<void> {
