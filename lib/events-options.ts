@@ -6,11 +6,11 @@ import type { ResolvedRetryPolicy, RetryPolicy } from './dispatch/retry-policy.j
 import type { EventErrorNotice } from './error-stream.js';
 import type { EventDefinition } from './schema/define-event.js';
 
-/** The values of {@link EnhancerKind}. @internal */
-export const ENHANCER_KINDS = ['guards', 'interceptors', 'pipes', 'filters'] as const;
-
 /** Kinds of Nest enhancers that can be put around handlers. */
-export type EnhancerKind = (typeof ENHANCER_KINDS)[number];
+export type EnhancerKind = 'guards' | 'interceptors' | 'pipes' | 'filters';
+
+/** Every {@link EnhancerKind}. @internal */
+export const ENHANCER_KINDS: readonly EnhancerKind[] = ['guards', 'interceptors', 'pipes', 'filters'];
 
 /** Options of `EventsModule.forRoot()`. Everything has a default. */
 export interface EventsModuleOptions {
