@@ -23,7 +23,7 @@ export function useStage(): () => Scene {
   beforeEach(() => {
     stage = new Stage(programs.service, server.url);
   });
-  afterEach(() => stage.close());
+  afterEach(() => stage?.close());
   afterAll(async () => {
     await server?.stop();
     programs?.remove();
