@@ -19,13 +19,10 @@ export function runInline(event: Event, group: HandlerGroup, correlate: boolean)
 }
 
 function runEach(event: Event, handlers: readonly HandlerEntry[]): Promise<void> {
-  const last = handlers.length - 1;
-  for (let i = 0; i <= last; i++) {
+  for (let i = 0; i < handlers.length; i++) {
     const handler = handlers[i]!;
     const result = handler.invoke(event, handler.firstTry);
-    if (!isThenable(result)) continue;
-    if (i === last && result instanceof Promise) return result as Promise<void>;
-    return runRest(event, handlers, i + 1, result);
+    if (isThenable(result)) return runRest(event, handlers, i + 1, result);
   }
   return DONE;
 }

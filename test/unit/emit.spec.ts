@@ -40,6 +40,15 @@ describe('emitSync', () => {
     expect(later).toBe(0);
   });
 
+  it.each([
+    ['sync', () => 42],
+    ['async', async () => 42],
+  ])('resolves to nothing, whatever handlers return (%s)', async (_, handler) => {
+    const bus = await startBus();
+    bus.on('x', handler);
+    await expect(bus.emitSync('x')).resolves.toBeUndefined();
+  });
+
   it('is neither retried nor a dead letter', async () => {
     const bus = await startBus();
     let calls = 0;
