@@ -1,11 +1,15 @@
-import { setImmediate } from 'node:timers/promises';
+// Not the global, so that the fake timers of a test do not stop publishing.
+import { setImmediate } from 'node:timers';
 import { EventBusClosedError, EventConfigurationError, EventPublishError } from '../../errors.js';
 import type { RedisClient, RedisConnection } from './connection.js';
 import { PUBLISH, SCHEDULE } from './scripts/publishing.js';
 import { payloadOf } from './codec.js';
 
-/** One script call carries at most this much, so that it never holds up Redis for long. */
-const MAX_BATCH_EVENTS = 500;
+/**
+ * One script call carries at most this much, so that it never holds up Redis for long, and Redis works on it while
+ * the next events of a burst are being made.
+ */
+const MAX_BATCH_EVENTS = 80;
 const MAX_BATCH_CHARS = 1_000_000;
 
 /** Events of one tick, and who waits for each. */
@@ -43,8 +47,8 @@ class Batch {
 const NO_FAILURES: ReadonlyMap<number, Error> = new Map();
 
 /**
- * Appends events. Those published within one turn of the event loop share a round trip; there is no timer, so
- * nobody waits for company.
+ * Appends events. Those published within one turn of the event loop share round trips; there is no timer, so nobody
+ * waits for company.
  */
 export class Publisher {
   #batch: Batch | undefined;
@@ -61,18 +65,16 @@ export class Publisher {
 
   /** Events that Redis has not confirmed yet. */
   get unconfirmed(): boolean {
-    return this.#sending.size > 0;
+    return this.#batch !== undefined || this.#sending.size > 0;
   }
 
   /** Appends an event to the stream; resolves when Redis has it. */
   publish(wire: string): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
-    if (this.#batch === undefined || this.#batch.full) {
-      const batch = (this.#batch = new Batch());
-      const sending = this.#send(batch).finally(() => this.#sending.delete(sending));
-      this.#sending.add(sending);
-    }
-    return this.#batch.add(wire);
+    const batch = (this.#batch ??= this.#begin());
+    const stored = batch.add(wire);
+    if (batch.full) this.#launch(batch);
+    return stored;
   }
 
   /** Puts a delayed event on the schedule. */
@@ -117,6 +119,7 @@ export class Publisher {
 
   /** Waits until everything accepted so far is confirmed or refused. */
   async flush(): Promise<void> {
+    if (this.#batch !== undefined) this.#launch(this.#batch);
     await Promise.all(this.#sending);
   }
 
@@ -126,9 +129,21 @@ export class Publisher {
     for (const limit of this.#limits) limit.abort(new Error('the backend was closed'));
   }
 
+  #begin(): Batch {
+    const batch = new Batch();
+    setImmediate(() => this.#launch(batch));
+    return batch;
+  }
+
+  /** Sends a batch that is full, or whose turn of the event loop is over. */
+  #launch(batch: Batch): void {
+    if (this.#batch !== batch) return; // it was full, and has gone
+    this.#batch = undefined;
+    const sending = this.#send(batch).finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+  }
+
   async #send(batch: Batch): Promise<void> {
-    await setImmediate();
-    if (this.#batch === batch) this.#batch = undefined;
     try {
       const failures = await this.bounded((client) => this.#append(client, batch.wires), batch.wires.length);
       batch.settle(failures);
