@@ -36,7 +36,9 @@ const namespace = `application-${process.pid}`;
 @Module({
   imports: [
     EventsModule.forRoot(
-      connection ? new RedisStreamsBackend({ connection, namespace, group: 'consumer' }) : new MemoryBackend(),
+      connection
+        ? new RedisStreamsBackend({ connection, namespace, group: 'consumer' })
+        : new MemoryBackend(),
     ),
   ],
   providers: [Welcome, Signups],
