@@ -1,9 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createEvent } from '../../lib/event.js';
-import type { TestServer } from '../support/services/private-server.js';
-import { startRedis } from '../support/services/redis.js';
 import { waitFor } from '../support/wait-for.js';
-import { deadLetterOf, Harness, type Seen } from './harness.js';
+import { deadLetterOf, type Seen } from './harness.js';
+import { useRedis } from './use-redis.js';
 
 const WITH_BROADCAST = { hasBroadcastHandlers: () => true };
 
@@ -12,20 +11,11 @@ function broadcasts(seen: readonly Seen[]): Seen[] {
 }
 
 describe('Redis Streams: broadcast', () => {
-  let server: TestServer;
-  let test: Harness;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
-  beforeEach(() => {
-    test = new Harness(server.url);
-  });
-  afterEach(() => test.close());
+  const redis = useRedis();
 
   it('reaches every process once, beside the one that handles the event for its group', async () => {
-    const backends = [1, 2, 3].map(() => test.backend({}, WITH_BROADCAST));
-    const seen = await Promise.all(backends.map((backend) => test.consume(backend)));
+    const backends = [1, 2, 3].map(() => redis.test.backend({}, WITH_BROADCAST));
+    const seen = await Promise.all(backends.map((backend) => redis.test.consume(backend)));
     const types = Array.from({ length: 300 }, (_, i) => `event.${i}`);
     await Promise.all(types.map((type) => backends[0]!.publish(createEvent(type, {}))));
     await waitFor(() => seen.every((each) => broadcasts(each).length === 300));
@@ -35,19 +25,19 @@ describe('Redis Streams: broadcast', () => {
   });
 
   it('starts with what is published after subscribing', async () => {
-    const backend = test.backend({}, WITH_BROADCAST);
+    const backend = redis.test.backend({}, WITH_BROADCAST);
     await backend.publish(createEvent('before', {}));
-    const seen = await test.consume(backend);
+    const seen = await redis.test.consume(backend);
     await backend.publish(createEvent('after', {}));
     await waitFor(() => seen.length === 3);
     expect(broadcasts(seen).map(({ event }) => event.type)).toEqual(['after']);
   });
 
   it('retries in this process, and keeps dead letters', async () => {
-    const backends = [test.backend({}, WITH_BROADCAST), test.backend({}, WITH_BROADCAST)];
+    const backends = [redis.test.backend({}, WITH_BROADCAST), redis.test.backend({}, WITH_BROADCAST)];
     const seen = await Promise.all(
       backends.map((backend, index) =>
-        test.consume(backend, (event, { audience, attempt = 1 }) => {
+        redis.test.consume(backend, (event, { audience, attempt = 1 }) => {
           if (index === 1 || audience === 'group') return undefined;
           if (attempt === 3) return { status: 'failed', deadLetters: [deadLetterOf(event, 'cache')] };
           return {

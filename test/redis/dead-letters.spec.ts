@@ -1,24 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { EventConfigurationError } from '../../lib/errors.js';
 import { createEvent } from '../../lib/event.js';
-import type { TestServer } from '../support/services/private-server.js';
-import { startRedis } from '../support/services/redis.js';
-import { deadLetterOf, Harness } from './harness.js';
+import { deadLetterOf } from './harness.js';
+import { useRedis } from './use-redis.js';
 
 describe('Redis Streams: dead letters', () => {
-  let server: TestServer;
-  let test: Harness;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
-  beforeEach(() => {
-    test = new Harness(server.url);
-  });
-  afterEach(() => test.close());
+  const redis = useRedis();
 
   it('returns an entry as it was stored', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const event = createEvent('order:placed', { text: '🦄', n: 9007199254740991, list: [] }, { key: 'k' });
     const entry = { ...deadLetterOf(event, 'mail'), raw: 'raw ü' };
     await deadLetters.add([entry]);
@@ -28,7 +18,7 @@ describe('Redis Streams: dead letters', () => {
   });
 
   it('replaces an entry of the same id', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const entry = deadLetterOf(createEvent('a', {}), 'mail');
     await deadLetters.add([entry]);
     const later = { ...entry, attempts: [...entry.attempts, ...entry.attempts] };
@@ -38,7 +28,7 @@ describe('Redis Streams: dead letters', () => {
   });
 
   it('lists oldest first, page by page, also where many failed in one millisecond', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const at = (i: number) => new Date(1_700_000_000_000 + Math.floor(i / 250));
     const entries = Array.from({ length: 700 }, (_, i) =>
       deadLetterOf(createEvent(`event.${i}`, i, { id: `id-${String(i).padStart(4, '0')}` }), 'mail', at(i)),
@@ -59,7 +49,7 @@ describe('Redis Streams: dead letters', () => {
   });
 
   it('filters by every field', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const first = deadLetterOf(createEvent('order.placed', { name: 'Ada' }), 'mail', new Date(1000));
     const second = deadLetterOf(createEvent('order.placed', { name: 'Bob' }), 'crm', new Date(2000));
     const third = deadLetterOf(createEvent('user.left', { name: 'ada' }), 'crm', new Date(3000));
@@ -81,7 +71,7 @@ describe('Redis Streams: dead letters', () => {
   });
 
   it('changes a status for one of many callers only', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const entry = deadLetterOf(createEvent('a', {}), 'mail');
     await deadLetters.add([entry]);
     const results = await Promise.all(
@@ -95,7 +85,7 @@ describe('Redis Streams: dead letters', () => {
   });
 
   it('gives an entry to one taker only', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const entry = deadLetterOf(createEvent('a', {}), 'mail');
     await deadLetters.add([entry]);
     const taken = await Promise.all(Array.from({ length: 20 }, () => deadLetters.take(entry.id)));
@@ -105,31 +95,31 @@ describe('Redis Streams: dead letters', () => {
   });
 
   it('enqueues one delivery, whoever retries at the same time', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const entry = deadLetterOf(createEvent('a', {}), 'mail');
     await deadLetters.add([entry]);
     const requeued = await Promise.all(Array.from({ length: 20 }, () => deadLetters.requeue(entry.id)));
     expect(requeued.filter(Boolean)).toHaveLength(1);
-    expect(await test.client.xlen(test.key('retry:service'))).toBe(1);
+    expect(await redis.test.client.xlen(redis.test.key('retry:service'))).toBe(1);
     expect(await deadLetters.get(entry.id)).toMatchObject({ status: 'retrying' });
     expect(await deadLetters.requeue('unknown')).toBe(false);
   });
 
   it('keeps the newest thousand of the closed ones', async () => {
-    const { deadLetters } = test.backend();
+    const { deadLetters } = redis.test.backend();
     const entries = Array.from({ length: 1010 }, (_, i) =>
       deadLetterOf(createEvent(`event.${i}`, i), 'mail', new Date(i)),
     );
     await deadLetters.add(entries);
     for (const { id } of entries) await deadLetters.transition(id, 'dead', 'discarded');
-    expect(await test.client.zcard(test.key('dead-closed:service'))).toBe(1000);
-    expect(await test.client.hlen(test.key('dead:service'))).toBe(1000);
-    expect(await test.client.zcard(test.key('dead-index:service'))).toBe(1000);
+    expect(await redis.test.client.zcard(redis.test.key('dead-closed:service'))).toBe(1000);
+    expect(await redis.test.client.hlen(redis.test.key('dead:service'))).toBe(1000);
+    expect(await redis.test.client.zcard(redis.test.key('dead-index:service'))).toBe(1000);
     expect(await deadLetters.size()).toBe(0);
   });
 
   it('belongs to its group', async () => {
-    await test.backend().deadLetters.add([deadLetterOf(createEvent('a', {}), 'mail')]);
-    expect(await test.backend({ group: 'other' }).deadLetters.size()).toBe(0);
+    await redis.test.backend().deadLetters.add([deadLetterOf(createEvent('a', {}), 'mail')]);
+    expect(await redis.test.backend({ group: 'other' }).deadLetters.size()).toBe(0);
   });
 });

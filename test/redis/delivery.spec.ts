@@ -1,25 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { HANDLED_NOW } from '../../lib/backends/backend.js';
 import { createEvent } from '../../lib/event.js';
-import type { TestServer } from '../support/services/private-server.js';
-import { startRedis } from '../support/services/redis.js';
 import { waitFor } from '../support/wait-for.js';
-import { gate, Harness, typesOf } from './harness.js';
+import { gate, typesOf } from './harness.js';
+import { useRedis } from './use-redis.js';
 
 describe('Redis Streams: delivery', () => {
-  let server: TestServer;
-  let test: Harness;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
-  beforeEach(() => {
-    test = new Harness(server.url);
-  });
-  afterEach(() => test.close());
+  const redis = useRedis();
 
   it('brings every part of an event through, whatever the letters', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     const event = createEvent(
       'after:signup',
       { text: '🦄 ü \u0000 "\n\\', nested: { list: [1, 2.5, null, true] }, empty: {} },
@@ -33,22 +23,26 @@ describe('Redis Streams: delivery', () => {
       },
     );
     await backend.publish(event);
-    const seen = await test.consume(backend);
+    const seen = await redis.test.consume(backend);
     await waitFor(() => seen.length === 1);
     expect(JSON.parse(JSON.stringify(seen[0]!.event))).toEqual(JSON.parse(JSON.stringify(event)));
     expect(seen[0]!.delivery).toMatchObject({ audience: 'group', redelivered: false });
   });
 
   it('delivers what was published before anybody subscribed', async () => {
-    const producer = test.backend();
+    const producer = redis.test.backend();
     for (let i = 0; i < 20; i++) await producer.publish(createEvent(`early.${i}`, i));
-    const seen = await test.consume(test.backend());
+    const seen = await redis.test.consume(redis.test.backend());
     await waitFor(() => seen.length === 20);
   });
 
   it('gives every group every event, and each event to one process of a group', async () => {
-    const [first, second, other] = [test.backend(), test.backend(), test.backend({ group: 'other' })];
-    const seen = await Promise.all([first, second, other].map((backend) => test.consume(backend)));
+    const [first, second, other] = [
+      redis.test.backend(),
+      redis.test.backend(),
+      redis.test.backend({ group: 'other' }),
+    ];
+    const seen = await Promise.all([first, second, other].map((backend) => redis.test.consume(backend)));
     const types = Array.from({ length: 500 }, (_, i) => `event.${i}`).sort();
     await Promise.all(types.map((type) => first.publish(createEvent(type, {}))));
     await waitFor(() => seen[0]!.length + seen[1]!.length >= 500 && seen[2]!.length >= 500);
@@ -58,8 +52,8 @@ describe('Redis Streams: delivery', () => {
   });
 
   it('acknowledges what was handled, and is idle then', async () => {
-    const backend = test.backend();
-    const seen = await test.consume(backend);
+    const backend = redis.test.backend();
+    const seen = await redis.test.consume(backend);
     await Promise.all(Array.from({ length: 250 }, (_, i) => backend.publish(createEvent('counted', i))));
     await backend.idle(AbortSignal.timeout(5000));
     expect(seen).toHaveLength(250);
@@ -73,7 +67,7 @@ describe('Redis Streams: delivery', () => {
   });
 
   it('goes on at once with dispatchers that finish synchronously', async () => {
-    const backend = test.backend({ concurrency: 100 });
+    const backend = redis.test.backend({ concurrency: 100 });
     let handled = 0;
     await backend.subscribe(() => {
       handled++;
@@ -85,11 +79,11 @@ describe('Redis Streams: delivery', () => {
   });
 
   it('runs as many deliveries at once as it may, and no more', async () => {
-    const backend = test.backend({ concurrency: 4 });
+    const backend = redis.test.backend({ concurrency: 4 });
     const { opened, open } = gate();
     let running = 0;
     let most = 0;
-    const seen = await test.consume(backend, async () => {
+    const seen = await redis.test.consume(backend, async () => {
       most = Math.max(most, ++running);
       await opened;
       running--;
@@ -103,10 +97,10 @@ describe('Redis Streams: delivery', () => {
   });
 
   it('is not held up by one slow event of a batch', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     const { opened, open } = gate();
     for (let i = 0; i < 10; i++) await backend.publish(createEvent(i === 0 ? 'slow' : 'fast', i));
-    await test.consume(backend, (event) =>
+    await redis.test.consume(backend, (event) =>
       event.type === 'slow' ? opened.then(() => undefined) : undefined,
     );
     await waitFor(async () => (await backend.stats())['pending'] === 1);
@@ -115,11 +109,11 @@ describe('Redis Streams: delivery', () => {
   });
 
   it('reads what other languages write, in binary form too', async () => {
-    const seen = await test.consume(test.backend());
+    const seen = await redis.test.consume(redis.test.backend());
     const wire = { specversion: '1.0', id: 'a', source: 'go', type: 'structured', data: { n: 1 } };
-    await test.client.xadd(test.key('stream'), '*', 'event', JSON.stringify(wire));
+    await redis.test.client.xadd(redis.test.key('stream'), '*', 'event', JSON.stringify(wire));
     const attributes = ['ce-specversion', '1.0', 'ce-id', 'b', 'ce-source', 'go', 'ce-type', 'binary'];
-    await test.client.xadd(test.key('stream'), '*', ...attributes, 'data', '{"n":2}');
+    await redis.test.client.xadd(redis.test.key('stream'), '*', ...attributes, 'data', '{"n":2}');
     await waitFor(() => seen.length === 2);
     expect(seen.map(({ event }) => [event.id, event.type, event.source, event.data])).toEqual([
       ['a', 'structured', 'go', { n: 1 }],

@@ -1,31 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createEvent } from '../../lib/event.js';
-import type { TestServer } from '../support/services/private-server.js';
-import { startRedis } from '../support/services/redis.js';
 import { waitFor } from '../support/wait-for.js';
-import { gate, Harness } from './harness.js';
+import { gate } from './harness.js';
+import { useRedis } from './use-redis.js';
 
 const LEASE_MS = 300;
 
 describe('Redis Streams: leases', () => {
-  let server: TestServer;
-  let test: Harness;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
-  beforeEach(() => {
-    test = new Harness(server.url);
-  });
-  afterEach(() => test.close());
+  const redis = useRedis();
 
   /** Entries of the stream go to a consumer that is dead from the start. */
   async function leaveToTheDead(count: number, type = 'left'): Promise<string[]> {
-    const key = test.key('stream');
-    await test.client.xgroup('CREATE', key, 'service', '0', 'MKSTREAM');
-    const producer = test.backend();
+    const key = redis.test.key('stream');
+    await redis.test.client.xgroup('CREATE', key, 'service', '0', 'MKSTREAM');
+    const producer = redis.test.backend();
     for (let i = 0; i < count; i++) await producer.publish(createEvent(`${type}.${i}`, i));
-    const reply = await test.client.xreadgroup(
+    const reply = await redis.test.client.xreadgroup(
       'GROUP',
       'service',
       'dead',
@@ -40,15 +30,15 @@ describe('Redis Streams: leases', () => {
 
   /** Who has what is pending. */
   async function owners(key: string): Promise<string[]> {
-    const pending = (await test.client.xpending(key, 'service', '-', '+', 10)) as [string, string][];
+    const pending = (await redis.test.client.xpending(key, 'service', '-', '+', 10)) as [string, string][];
     return pending.map(([, owner]) => owner);
   }
 
   it('runs a handler of four leases once, with peers looking for work', async () => {
-    const backends = [test.backend(), test.backend()];
+    const backends = [redis.test.backend(), redis.test.backend()];
     const seen = await Promise.all(
       backends.map((backend) =>
-        test.consume(backend, () => new Promise((resolve) => setTimeout(resolve, 4 * LEASE_MS))),
+        redis.test.consume(backend, () => new Promise((resolve) => setTimeout(resolve, 4 * LEASE_MS))),
       ),
     );
     await backends[0]!.publish(createEvent('long', {}));
@@ -59,9 +49,9 @@ describe('Redis Streams: leases', () => {
   });
 
   it('renews what waits in memory, too', async () => {
-    const backends = [test.backend({ concurrency: 1 }), test.backend({ concurrency: 1 })];
+    const backends = [redis.test.backend({ concurrency: 1 }), redis.test.backend({ concurrency: 1 })];
     const { opened, open } = gate();
-    const seen = await Promise.all(backends.map((backend) => test.consume(backend, () => opened)));
+    const seen = await Promise.all(backends.map((backend) => redis.test.consume(backend, () => opened)));
     for (let i = 0; i < 6; i++) await backends[0]!.publish(createEvent('queued', i));
     await waitFor(() => seen.flat().length === 2);
     const startedAt = Date.now();
@@ -73,9 +63,9 @@ describe('Redis Streams: leases', () => {
   });
 
   it('aborts the signal of a stolen delivery, whose outcome then has no effect', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     const { opened, open } = gate();
-    const seen = await test.consume(backend, async (event) => {
+    const seen = await redis.test.consume(backend, async (event) => {
       await opened;
       const retry = { handlerId: 'mail', attempt: 2, delayMs: 0, attempts: [] };
       return event.type === 'fails' ? { status: 'failed', retries: [retry] } : undefined;
@@ -84,30 +74,30 @@ describe('Redis Streams: leases', () => {
     await backend.publish(createEvent('fails', {}));
     await waitFor(() => seen.length === 2);
     const signals = seen.map(({ delivery }) => delivery.signal!);
-    const key = test.key('stream');
-    const ids = (await test.client.xrange(key, '-', '+')).map(([id]) => id);
-    await test.client.xclaim(key, 'service', 'thief', 0, ...ids);
+    const key = redis.test.key('stream');
+    const ids = (await redis.test.client.xrange(key, '-', '+')).map(([id]) => id);
+    await redis.test.client.xclaim(key, 'service', 'thief', 0, ...ids);
     await waitFor(() => signals.every(({ aborted }) => aborted));
     open();
     await waitFor(async () => (await backend.stats())['inFlight'] === 0);
     // Neither acknowledged nor renewed, nor retried on behalf of the thief.
-    const pending = (await test.client.xpending(key, 'service', '-', '+', 10)) as [string, string][];
+    const pending = (await redis.test.client.xpending(key, 'service', '-', '+', 10)) as [string, string][];
     expect(pending.map(([id, owner]) => [id, owner])).toEqual(ids.map((id) => [id, 'thief']));
-    expect(await test.client.xlen(test.key('retry:service'))).toBe(0);
+    expect(await redis.test.client.xlen(redis.test.key('retry:service'))).toBe(0);
   });
 
   it.each([
     ['acknowledge', {}],
     ['settle', { status: 'failed', retries: [{ handlerId: 'mail', attempt: 2, delayMs: 0, attempts: [] }] }],
   ] as const)('cannot %s what was stolen before it noticed', async (_, outcome) => {
-    const backend = test.backend({ leaseMs: 100 });
-    const key = test.key('stream');
-    await test.consume(backend, async () => {
-      const [[id]] = (await test.client.xrange(key, '-', '+')) as [[string, string[]]];
+    const backend = redis.test.backend({ leaseMs: 100 });
+    const key = redis.test.key('stream');
+    await redis.test.consume(backend, async () => {
+      const [[id]] = (await redis.test.client.xrange(key, '-', '+')) as [[string, string[]]];
       // The event loop is held for longer than the lease: no renewal can run.
       const until = Date.now() + 250;
       while (Date.now() < until);
-      await test.client.xclaim(key, 'service', 'thief', 0, id);
+      await redis.test.client.xclaim(key, 'service', 'thief', 0, id);
       return outcome;
     });
     await backend.publish(createEvent('blocked', {}));
@@ -115,13 +105,13 @@ describe('Redis Streams: leases', () => {
     await waitFor(async () => (await owners(key)).includes('thief'));
     await backend.close();
     expect(await owners(key)).toEqual(['thief']);
-    expect(await test.client.xlen(test.key('retry:service'))).toBe(0);
+    expect(await redis.test.client.xlen(redis.test.key('retry:service'))).toBe(0);
   });
 
   it('takes over what a dead process left, as redelivered', async () => {
     await leaveToTheDead(20);
     const startedAt = Date.now();
-    const seen = await test.consume(test.backend());
+    const seen = await redis.test.consume(redis.test.backend());
     await waitFor(() => seen.length === 20);
     expect(Date.now() - startedAt).toBeLessThan(LEASE_MS * 3 + 500);
     expect(seen.every(({ delivery }) => delivery.redelivered)).toBe(true);
@@ -129,9 +119,17 @@ describe('Redis Streams: leases', () => {
 
   it('finds a crash loop at place 400 of 500, and handles the rest', async () => {
     const ids = await leaveToTheDead(500);
-    await test.client.xclaim(test.key('stream'), 'service', 'dead', 0, ids[400]!, 'RETRYCOUNT', 10);
-    const backend = test.backend({ maxDeliveries: 10, concurrency: 5 });
-    const seen = await test.consume(backend);
+    await redis.test.client.xclaim(
+      redis.test.key('stream'),
+      'service',
+      'dead',
+      0,
+      ids[400]!,
+      'RETRYCOUNT',
+      10,
+    );
+    const backend = redis.test.backend({ maxDeliveries: 10, concurrency: 5 });
+    const seen = await redis.test.consume(backend);
     await waitFor(() => seen.length === 499, { timeoutMs: 10_000 });
     await backend.idle(AbortSignal.timeout(5000));
     const { entries } = await backend.deadLetters.list();
@@ -144,18 +142,20 @@ describe('Redis Streams: leases', () => {
 
   it('lets two processes take over without handling anything twice', async () => {
     await leaveToTheDead(200);
-    const seen = await Promise.all([test.backend(), test.backend()].map((backend) => test.consume(backend)));
+    const seen = await Promise.all(
+      [redis.test.backend(), redis.test.backend()].map((backend) => redis.test.consume(backend)),
+    );
     await waitFor(() => seen.flat().length >= 200);
-    await test.backend().idle(AbortSignal.timeout(5000));
+    await redis.test.backend().idle(AbortSignal.timeout(5000));
     expect(new Set(seen.flat().map(({ event }) => event.id)).size).toBe(200);
     expect(seen.flat()).toHaveLength(200);
   });
 
   it('counts entries that were deleted before anybody handled them, and forgets them', async () => {
     const ids = await leaveToTheDead(10);
-    await test.client.xdel(test.key('stream'), ...ids.slice(0, 4));
-    const backend = test.backend();
-    const seen = await test.consume(backend);
+    await redis.test.client.xdel(redis.test.key('stream'), ...ids.slice(0, 4));
+    const backend = redis.test.backend();
+    const seen = await redis.test.consume(backend);
     await waitFor(() => seen.length === 6);
     await backend.idle(AbortSignal.timeout(5000));
     expect(await backend.stats()).toMatchObject({ lost: 4, pending: 0 });
@@ -163,13 +163,17 @@ describe('Redis Streams: leases', () => {
 
   it('never removes a consumer with work, and removes idle ones at the end', async () => {
     await leaveToTheDead(1);
-    const backend = test.backend({ leaseMs: 60_000 });
-    const seen = await test.consume(backend);
+    const backend = redis.test.backend({ leaseMs: 60_000 });
+    const seen = await redis.test.consume(backend);
     await backend.publish(createEvent('own', {}));
     await waitFor(() => seen.length === 1);
     await waitFor(async () => (await backend.stats())['pending'] === 1);
     await backend.close();
-    const consumers = (await test.client.xinfo('CONSUMERS', test.key('stream'), 'service')) as string[][];
+    const consumers = (await redis.test.client.xinfo(
+      'CONSUMERS',
+      redis.test.key('stream'),
+      'service',
+    )) as string[][];
     expect(consumers.map((consumer) => consumer[1])).toEqual(['dead']);
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import {
   EventBusClosedError,
   EventConfigurationError,
@@ -7,44 +7,35 @@ import {
 } from '../../lib/errors.js';
 import { createEvent } from '../../lib/event.js';
 import { RedisStreamsBackend } from '../../lib/redis.js';
-import type { TestServer } from '../support/services/private-server.js';
 import { describeWithOwnRedis, startRedis } from '../support/services/redis.js';
 import { waitFor } from '../support/wait-for.js';
 import { Harness } from './harness.js';
+import { useRedis } from './use-redis.js';
 
 describeWithOwnRedis('Redis Streams: publishing', () => {
-  let server: TestServer;
-  let test: Harness;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
-  beforeEach(() => {
-    test = new Harness(server.url);
-  });
-  afterEach(() => test.close());
+  const redis = useRedis();
 
   const publishMany = (backend: RedisStreamsBackend, count: number) =>
     Promise.allSettled(Array.from({ length: count }, (_, i) => backend.publish(createEvent('many', i))));
 
   it('stores an event before it resolves', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     await backend.publish(createEvent('stored', { n: 1 }));
-    expect(await test.client.xlen(test.key('stream'))).toBe(1);
+    expect(await redis.test.client.xlen(redis.test.key('stream'))).toBe(1);
   });
 
   it('stores a few thousand concurrent events once each, in order, in a few calls', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     await publishMany(backend, 2);
     const calls = async () =>
-      (await test.client.info('commandstats'))
+      (await redis.test.client.info('commandstats'))
         .match(/cmdstat_eval(sha)?:calls=(\d+)/g)
         ?.map((line) => Number(line.split('=')[1])) ?? [];
     const before = (await calls()).reduce((a, b) => a + b, 0);
     await publishMany(backend, 3000);
     const after = (await calls()).reduce((a, b) => a + b, 0);
     expect(after - before).toBeLessThanOrEqual(3000 / 80 + 1);
-    const entries = await test.client.xrange(test.key('stream'), '-', '+');
+    const entries = await redis.test.client.xrange(redis.test.key('stream'), '-', '+');
     expect(entries.slice(2).map(([, fields]) => JSON.parse(fields[1]!).data)).toEqual(
       Array.from({ length: 3000 }, (_, i) => i),
     );
@@ -52,19 +43,19 @@ describeWithOwnRedis('Redis Streams: publishing', () => {
 
   it('rejects exactly the events of a batch that Redis refused', async () => {
     // One id is left: the first event of the batch takes it.
-    const key = test.key('stream');
-    await test.client.xadd(key, '18446744073709551615-18446744073709551614', 'event', '{}');
-    const results = await publishMany(test.backend(), 3);
+    const key = redis.test.key('stream');
+    await redis.test.client.xadd(key, '18446744073709551615-18446744073709551614', 'event', '{}');
+    const results = await publishMany(redis.test.backend(), 3);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
     expect((results[1] as PromiseRejectedResult).reason).toBeInstanceOf(EventPublishError);
     expect(String((results[1] as PromiseRejectedResult).reason)).toContain('exhausted');
-    expect(await test.client.xlen(key)).toBe(2);
+    expect(await redis.test.client.xlen(key)).toBe(2);
   });
 
   it('tells publishBatch which entries failed', async () => {
     const cyclic: Record<string, unknown> = {};
     cyclic['self'] = cyclic;
-    const results = await test
+    const results = await redis.test
       .backend()
       .publishBatch([
         { event: createEvent('a', 1) },
@@ -74,13 +65,13 @@ describeWithOwnRedis('Redis Streams: publishing', () => {
     expect(results[0]).toBeUndefined();
     expect(results[1]).toBeInstanceOf(EventSerializationError);
     expect(results[2]).toBeUndefined();
-    expect(await test.client.xlen(test.key('stream'))).toBe(2);
+    expect(await redis.test.client.xlen(redis.test.key('stream'))).toBe(2);
   });
 
   it('rejects when Redis is out of memory, and works again afterwards', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     await backend.publish(createEvent('before', 1));
-    await test.client.config('SET', 'maxmemory', '1mb');
+    await redis.test.client.config('SET', 'maxmemory', '1mb');
     try {
       const results = await publishMany(backend, 5);
       for (const result of results) {
@@ -88,27 +79,28 @@ describeWithOwnRedis('Redis Streams: publishing', () => {
         expect(String((result as PromiseRejectedResult).reason)).toContain('OOM');
       }
     } finally {
-      await test.client.config('SET', 'maxmemory', '0');
+      await redis.test.client.config('SET', 'maxmemory', '0');
     }
     await backend.publish(createEvent('after', 1));
-    expect(await test.client.xlen(test.key('stream'))).toBe(2);
+    expect(await redis.test.client.xlen(redis.test.key('stream'))).toBe(2);
   });
 
   it('delivers a delayed event when its time has come, by the clock of the server, and not before', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     const arrivals: number[] = [];
-    await test.consume(backend, () => void arrivals.push(Date.now()));
+    await redis.test.consume(backend, () => void arrivals.push(Date.now()));
     const publishedAt = Date.now();
     await backend.publish(createEvent('delayed', 1), { delayMs: 250 });
     expect(await backend.stats()).toMatchObject({ delayed: 1, queued: 0 });
     await waitFor(() => arrivals.length === 1);
     expect(arrivals[0]! - publishedAt).toBeGreaterThanOrEqual(249);
     expect(arrivals[0]! - publishedAt).toBeLessThan(1250);
-    expect(await test.client.hlen(test.key('scheduled'))).toBe(0);
+    expect(await redis.test.client.hlen(redis.test.key('scheduled'))).toBe(0);
   });
 
   it('refuses options that cannot work, in a full sentence', () => {
-    const make = (options: object) => () => new RedisStreamsBackend({ connection: server.url, ...options });
+    const make = (options: object) => () =>
+      new RedisStreamsBackend({ connection: redis.server.url, ...options });
     expect(make({ connection: '' })).toThrow(EventConfigurationError);
     expect(make({ namespace: 'a{b}' })).toThrow("Option 'namespace' of RedisStreamsBackend is 'a{b}'.");
     expect(make({ concurrency: 0 })).toThrow('Set it to a whole number of at least 1.');
@@ -118,7 +110,7 @@ describeWithOwnRedis('Redis Streams: publishing', () => {
   });
 
   it('names what is missing when it has no group', async () => {
-    const backend = new RedisStreamsBackend({ connection: server.url });
+    const backend = new RedisStreamsBackend({ connection: redis.server.url });
     await expect(backend.subscribe(async () => undefined as never)).rejects.toThrow("needs a 'group'");
     await backend.close();
   });
@@ -157,12 +149,12 @@ describeWithOwnRedis('Redis Streams: publishing', () => {
   });
 
   it('confirms everything before it closes, and refuses everything afterwards', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     await backend.publish(createEvent('first', 1));
     const publishing = publishMany(backend, 1000);
     await backend.close();
     expect((await publishing).every(({ status }) => status === 'fulfilled')).toBe(true);
-    expect(await test.client.xlen(test.key('stream'))).toBe(1001);
+    expect(await redis.test.client.xlen(redis.test.key('stream'))).toBe(1001);
     await expect(backend.publish(createEvent('late', 1))).rejects.toBeInstanceOf(EventBusClosedError);
   });
 });

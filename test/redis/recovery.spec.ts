@@ -1,35 +1,26 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createEvent } from '../../lib/event.js';
-import type { TestServer } from '../support/services/private-server.js';
 import { describeWithOwnRedis, startRedis } from '../support/services/redis.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 import { gate, Harness, typesOf } from './harness.js';
+import { useRedis } from './use-redis.js';
 
 describeWithOwnRedis('Redis Streams: recovery', () => {
-  let server: TestServer;
-  let test: Harness;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
-  beforeEach(() => {
-    test = new Harness(server.url);
-  });
-  afterEach(() => test.close());
+  const redis = useRedis();
 
   it('goes on after the database was flushed, without losing what came right after', async () => {
-    const backend = test.backend({ leaseMs: 5000 });
+    const backend = redis.test.backend({ leaseMs: 5000 });
     const { opened, open } = gate();
-    const seen = await test.consume(backend, (event) =>
+    const seen = await redis.test.consume(backend, (event) =>
       event.type === 'running' ? opened.then(() => undefined) : undefined,
     );
     await backend.publish(createEvent('before', {}));
     await backend.publish(createEvent('running', {}));
     await waitFor(() => seen.length === 2);
-    await test.client.flushall();
-    await test.client.script('FLUSH');
+    await redis.test.client.flushall();
+    await redis.test.client.script('FLUSH');
     await backend.publish(createEvent('after', {}));
     open();
     await waitFor(() => seen.length === 3);
@@ -41,17 +32,17 @@ describeWithOwnRedis('Redis Streams: recovery', () => {
   });
 
   it('recreates a group that was destroyed, at the start of the stream', async () => {
-    const backend = test.backend();
-    const seen = await test.consume(backend);
-    await test.client.xgroup('DESTROY', test.key('stream'), 'service');
+    const backend = redis.test.backend();
+    const seen = await redis.test.consume(backend);
+    await redis.test.client.xgroup('DESTROY', redis.test.key('stream'), 'service');
     await backend.publish(createEvent('after', {}));
     await waitFor(() => seen.length === 1);
   });
 
   it('survives kill -9 and restart of the server in the middle of the work', async () => {
-    const backend = test.backend({ leaseMs: 1000, concurrency: 5 });
+    const backend = redis.test.backend({ leaseMs: 1000, concurrency: 5 });
     const handled = new Set<string>();
-    await test.consume(backend, async (event) => {
+    await redis.test.consume(backend, async (event) => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       handled.add(event.type);
       return event.data === 7
@@ -61,16 +52,16 @@ describeWithOwnRedis('Redis Streams: recovery', () => {
     const types = Array.from({ length: 300 }, (_, i) => `event.${i}`);
     await Promise.all(types.map((type, i) => backend.publish(createEvent(type, i === 250 ? 8 : i))));
     await waitFor(() => handled.size > 100);
-    await server.kill9();
-    await server.restart();
+    await redis.server.kill9();
+    await redis.server.restart();
     await waitFor(() => handled.size === 300, { timeoutMs: 15_000 });
     await backend.publish(createEvent('after', {}));
     await waitFor(() => handled.has('after'));
   });
 
   it('notices a half-open connection, and reads and publishes again', async () => {
-    const proxy = await startTcpProxy(server.port);
-    const harness = new Harness(server.url);
+    const proxy = await startTcpProxy(redis.server.port);
+    const harness = new Harness(redis.server.url);
     try {
       const backend = harness.backend({
         connection: `redis://127.0.0.1:${proxy.port}`,
@@ -105,23 +96,23 @@ describeWithOwnRedis('Redis Streams: recovery', () => {
 
   it('follows a failover: a master that became a replica is left', async () => {
     const next = await startRedis();
-    const proxy = await startTcpProxy(server.port);
-    const harness = new Harness(server.url);
+    const proxy = await startTcpProxy(redis.server.port);
+    const harness = new Harness(redis.server.url);
     try {
       const backend = harness.backend({ connection: `redis://127.0.0.1:${proxy.port}` });
       const seen = await harness.consume(backend);
       await backend.publish(createEvent('before', {}));
       await waitFor(() => seen.length === 1);
-      await test.client.replicaof('127.0.0.1', String(next.port));
+      await redis.test.client.replicaof('127.0.0.1', String(next.port));
       // READONLY is met by a new connection each time; as soon as the address leads to a master, work goes on.
-      await test.client.config('RESETSTAT');
+      await redis.test.client.config('RESETSTAT');
       const publishing = backend.publish(createEvent('during', {}));
-      await waitFor(async () => (await test.client.info('errorstats')).includes('errorstat_READONLY'));
-      await test.client.replicaof('NO', 'ONE');
+      await waitFor(async () => (await redis.test.client.info('errorstats')).includes('errorstat_READONLY'));
+      await redis.test.client.replicaof('NO', 'ONE');
       await publishing;
       await waitFor(() => seen.some(({ event }) => event.type === 'during'), { timeoutMs: 10_000 });
     } finally {
-      await test.client.replicaof('NO', 'ONE');
+      await redis.test.client.replicaof('NO', 'ONE');
       await harness.close();
       await proxy.close();
       await next.stop();
@@ -129,13 +120,15 @@ describeWithOwnRedis('Redis Streams: recovery', () => {
   }, 40_000);
 
   it('warns of a server that may evict events', async () => {
-    await test.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await redis.test.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     try {
-      await test.consume(test.backend());
+      await redis.test.consume(redis.test.backend());
     } finally {
-      await test.client.config('SET', 'maxmemory-policy', 'noeviction');
+      await redis.test.client.config('SET', 'maxmemory-policy', 'noeviction');
     }
-    expect(test.reports.map(({ message }) => message).join()).toContain("maxmemory-policy 'allkeys-lru'");
+    expect(redis.test.reports.map(({ message }) => message).join()).toContain(
+      "maxmemory-policy 'allkeys-lru'",
+    );
   });
 
   it('works for a user that may do no more than it has to', async () => {
@@ -152,23 +145,23 @@ describeWithOwnRedis('Redis Streams: recovery', () => {
       '-info',
       '-client',
     ];
-    await test.client.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', ...rights);
-    const backend = test.backend({
+    await redis.test.client.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', ...rights);
+    const backend = redis.test.backend({
       connection: {
         host: '127.0.0.1',
-        port: server.port,
+        port: redis.server.port,
         username: 'app',
         password: 'secret',
         enableReadyCheck: false,
       },
     });
-    const seen = await test.consume(backend);
+    const seen = await redis.test.consume(backend);
     await backend.publish(createEvent('allowed', {}));
     await waitFor(() => seen.length === 1);
     await backend.idle(AbortSignal.timeout(5000));
-    expect(test.reports).toEqual([]);
+    expect(redis.test.reports).toEqual([]);
     await backend.close();
-    const other = new Redis(server.url);
+    const other = new Redis(redis.server.url);
     await other.call('ACL', 'DELUSER', 'app');
     other.disconnect();
   });

@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createEvent } from '../../lib/event.js';
 import type { HandlerRetry } from '../../lib/backends/backend.js';
-import type { TestServer } from '../support/services/private-server.js';
-import { startRedis } from '../support/services/redis.js';
 import { waitFor } from '../support/wait-for.js';
-import { deadLetterOf, Harness } from './harness.js';
+import { deadLetterOf } from './harness.js';
+import { useRedis } from './use-redis.js';
 
 const retryOf = (attempt: number, delayMs: number, handlerId = 'mail'): HandlerRetry => ({
   handlerId,
@@ -14,21 +13,12 @@ const retryOf = (attempt: number, delayMs: number, handlerId = 'mail'): HandlerR
 });
 
 describe('Redis Streams: retries', () => {
-  let server: TestServer;
-  let test: Harness;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
-  beforeEach(() => {
-    test = new Harness(server.url);
-  });
-  afterEach(() => test.close());
+  const redis = useRedis();
 
   it('gives a retry to the handler that failed, in its own group only, with its history', async () => {
-    const backend = test.backend();
-    const other = await test.consume(test.backend({ group: 'other' }));
-    const seen = await test.consume(backend, (_, { attempt = 1 }) =>
+    const backend = redis.test.backend();
+    const other = await redis.test.consume(redis.test.backend({ group: 'other' }));
+    const seen = await redis.test.consume(backend, (_, { attempt = 1 }) =>
       attempt === 1 ? { status: 'failed', retries: [retryOf(2, 0), retryOf(2, 50, 'crm')] } : undefined,
     );
     await backend.publish(createEvent('signup', { n: 1 }));
@@ -45,9 +35,9 @@ describe('Redis Streams: retries', () => {
   });
 
   it('waits as long as it was told', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     const times: number[] = [];
-    await test.consume(backend, (_, { attempt = 1 }) => {
+    await redis.test.consume(backend, (_, { attempt = 1 }) => {
       times.push(Date.now());
       return attempt < 4 ? { status: 'failed', retries: [retryOf(attempt + 1, 100 * attempt)] } : undefined;
     });
@@ -61,8 +51,8 @@ describe('Redis Streams: retries', () => {
   });
 
   it('does not hold up others while it waits', async () => {
-    const backend = test.backend({ concurrency: 1 });
-    const seen = await test.consume(backend, async (event, { attempt = 1 }) => {
+    const backend = redis.test.backend({ concurrency: 1 });
+    const seen = await redis.test.consume(backend, async (event, { attempt = 1 }) => {
       if (event.type === 'good' || attempt > 1) return undefined;
       // Slow enough that nothing is read ahead: the next read has to wait for this outcome to be stored.
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -75,12 +65,12 @@ describe('Redis Streams: retries', () => {
   });
 
   it('continues to count attempts in the next process', async () => {
-    const first = test.backend();
-    await test.consume(first, () => ({ status: 'failed', retries: [retryOf(3, 300)] }));
+    const first = redis.test.backend();
+    await redis.test.consume(first, () => ({ status: 'failed', retries: [retryOf(3, 300)] }));
     await first.publish(createEvent('signup', {}));
     await waitFor(async () => (await first.stats())['scheduled'] === 1);
     await first.close();
-    const seen = await test.consume(test.backend());
+    const seen = await redis.test.consume(redis.test.backend());
     await waitFor(() => seen.length === 1);
     expect(seen[0]!.delivery).toMatchObject({
       handlerId: 'mail',
@@ -90,11 +80,11 @@ describe('Redis Streams: retries', () => {
   });
 
   it('moves each of a thousand due retries once, with two processes at it', async () => {
-    const backends = [test.backend({ concurrency: 200 }), test.backend({ concurrency: 200 })];
+    const backends = [redis.test.backend({ concurrency: 200 }), redis.test.backend({ concurrency: 200 })];
     const retried = new Map<string, number>();
     await Promise.all(
       backends.map((backend) =>
-        test.consume(backend, (event, { attempt = 1 }) => {
+        redis.test.consume(backend, (event, { attempt = 1 }) => {
           if (attempt === 1) return { status: 'failed', retries: [retryOf(2, 400)] };
           retried.set(event.id, (retried.get(event.id) ?? 0) + 1);
           return undefined;
@@ -105,12 +95,12 @@ describe('Redis Streams: retries', () => {
     await waitFor(() => retried.size === 1000, { timeoutMs: 10_000 });
     await backends[0]!.idle(AbortSignal.timeout(5000));
     expect([...retried.values()].every((count) => count === 1)).toBe(true);
-    expect(await test.client.hlen(test.key('retry-scheduled:service'))).toBe(0);
+    expect(await redis.test.client.hlen(redis.test.key('retry-scheduled:service'))).toBe(0);
   });
 
   it('stores a dead letter, and settles it when a retry succeeds', async () => {
-    const backend = test.backend();
-    const seen = await test.consume(backend, (event, { deadLetterId }) =>
+    const backend = redis.test.backend();
+    const seen = await redis.test.consume(backend, (event, { deadLetterId }) =>
       deadLetterId
         ? { resolved: [deadLetterId] }
         : { status: 'failed', deadLetters: [deadLetterOf(event, 'mail')] },
@@ -132,26 +122,26 @@ describe('Redis Streams: retries', () => {
   });
 
   it('keeps settling until Redis takes it', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     let failing = true;
-    await test.consume(backend, async () => {
-      if (failing) await test.client.config('SET', 'maxmemory', '1mb');
+    await redis.test.consume(backend, async () => {
+      if (failing) await redis.test.client.config('SET', 'maxmemory', '1mb');
       return { status: 'failed', retries: [retryOf(2, 60_000)] };
     });
     await backend.publish(createEvent('signup', {}));
     try {
-      await waitFor(() => test.reports.some(({ message }) => message.includes('OOM')));
+      await waitFor(() => redis.test.reports.some(({ message }) => message.includes('OOM')));
     } finally {
       failing = false;
-      await test.client.config('SET', 'maxmemory', '0');
+      await redis.test.client.config('SET', 'maxmemory', '0');
     }
     await waitFor(async () => (await backend.stats())['scheduled'] === 1);
     await waitFor(async () => (await backend.stats())['pending'] === 0);
   });
 
   it('redelivers to one handler on demand', async () => {
-    const backend = test.backend();
-    const seen = await test.consume(backend);
+    const backend = redis.test.backend();
+    const seen = await redis.test.consume(backend);
     const event = createEvent('signup', { n: 1 });
     await backend.redeliver(event, { handlerId: 'mail', attempt: 2, deadLetterId: 'some:id' });
     await waitFor(() => seen.length === 1);
@@ -160,11 +150,11 @@ describe('Redis Streams: retries', () => {
   });
 
   it('keeps unreadable entries as dead letters with what they held, and goes on', async () => {
-    const backend = test.backend();
-    const seen = await test.consume(backend);
+    const backend = redis.test.backend();
+    const seen = await redis.test.consume(backend);
     const garbage = ['not json', '{"type":"no id"}', '[]'];
-    for (const text of garbage) await test.client.xadd(test.key('stream'), '*', 'event', text);
-    await test.client.xadd(test.key('stream'), '*', 'other', 'fields');
+    for (const text of garbage) await redis.test.client.xadd(redis.test.key('stream'), '*', 'event', text);
+    await redis.test.client.xadd(redis.test.key('stream'), '*', 'other', 'fields');
     await backend.publish(createEvent('good', {}));
     await waitFor(() => seen.length === 1);
     await backend.idle(AbortSignal.timeout(5000));
@@ -176,7 +166,7 @@ describe('Redis Streams: retries', () => {
     expect(entries.every(({ handlerId, event }) => handlerId === '*' && event.type === 'unreadable')).toBe(
       true,
     );
-    expect(test.reports).toHaveLength(4);
+    expect(redis.test.reports).toHaveLength(4);
     // Retried, it is as unreadable as before, and still one entry.
     await backend.deadLetters.requeue(entries[0]!.id);
     await waitFor(async () => (await backend.deadLetters.get(entries[0]!.id))!.attempts.length === 2);
@@ -184,10 +174,10 @@ describe('Redis Streams: retries', () => {
   });
 
   it('keeps bytes that are no text, and writes the same ones when they are retried', async () => {
-    const backend = test.backend();
+    const backend = redis.test.backend();
     const bytes = Buffer.from([0, 255, 254, 128, 65, 10]);
-    await test.client.xadd(test.key('stream'), '*', 'event', bytes);
-    await test.consume(backend);
+    await redis.test.client.xadd(redis.test.key('stream'), '*', 'event', bytes);
+    await redis.test.consume(backend);
     await waitFor(async () => (await backend.deadLetters.size()) === 1);
     const [entry] = (await backend.deadLetters.list()).entries;
     expect(JSON.parse(entry!.raw!)).toEqual({ event: { base64: bytes.toString('base64') } });
@@ -199,14 +189,14 @@ describe('Redis Streams: retries', () => {
   });
 
   it('goes on after unreadable entries and crash loops when it runs one delivery at a time', async () => {
-    const backend = test.backend({ concurrency: 1, maxDeliveries: 1 });
-    const key = test.key('stream');
-    await test.client.xgroup('CREATE', key, 'service', '0', 'MKSTREAM');
+    const backend = redis.test.backend({ concurrency: 1, maxDeliveries: 1 });
+    const key = redis.test.key('stream');
+    await redis.test.client.xgroup('CREATE', key, 'service', '0', 'MKSTREAM');
     await backend.publish(createEvent('crashes', {}));
-    await test.client.xreadgroup('GROUP', 'service', 'dead', 'STREAMS', key, '>');
-    for (let i = 0; i < 3; i++) await test.client.xadd(key, '*', 'event', 'not json');
+    await redis.test.client.xreadgroup('GROUP', 'service', 'dead', 'STREAMS', key, '>');
+    for (let i = 0; i < 3; i++) await redis.test.client.xadd(key, '*', 'event', 'not json');
     await backend.publish(createEvent('good', {}));
-    const seen = await test.consume(backend);
+    const seen = await redis.test.consume(backend);
     await backend.idle(AbortSignal.timeout(5000));
     expect(seen.map(({ event }) => event.type)).toEqual(['good']);
     expect(await backend.deadLetters.size()).toBe(4);
