@@ -28,7 +28,7 @@ function describeThrown(thrown: unknown): string {
   }
 }
 
-export function serializeError(error: Error): SerializedError {
+function serializeError(error: Error): SerializedError {
   // Errors of other libraries may have anything in these.
   const { name, message, stack, code } = error as Partial<Record<keyof Error | 'code', unknown>>;
   return {

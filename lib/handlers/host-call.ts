@@ -87,6 +87,6 @@ export function instanceFor(wrapper: InstanceWrapper, id: ContextId): Promise<un
   return moduleRefOf(wrapper).resolve(wrapper.token as string, id, { strict: true });
 }
 
-export function moduleRefOf(wrapper: InstanceWrapper): ModuleRef {
+function moduleRefOf(wrapper: InstanceWrapper): ModuleRef {
   return wrapper.host!.getProviderByKey(ModuleRef).instance;
 }

@@ -42,7 +42,7 @@ export function eventDataAs(event: Event, target: StandardSchemaV1 | EventClass)
 }
 
 /** Gives plain data the prototype of a class. What is an instance already stays itself. */
-export function hydrate<T>(data: unknown, target: EventClass<T>): T {
+function hydrate<T>(data: unknown, target: EventClass<T>): T {
   if (data instanceof target || data === null || typeof data !== 'object') return data as T;
   return Object.assign(Object.create(target.prototype as object) as object, data) as T;
 }

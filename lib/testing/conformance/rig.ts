@@ -23,7 +23,7 @@ const QUIET_MS = 100;
 const DRAIN_TIMEOUT_MS = 2000;
 
 /** Retries that do not make a test slow. */
-export const QUICK_RETRY: RetryPolicy = { maxRetries: 2, initialBackoffMs: 10, backoffMultiplier: 1 };
+const QUICK_RETRY: RetryPolicy = { maxRetries: 2, initialBackoffMs: 10, backoffMultiplier: 1 };
 
 /** One call of a handler. */
 export interface Call {
