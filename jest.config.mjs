@@ -40,10 +40,13 @@ export default {
     {
       ...common,
       displayName: 'nest11',
-      testMatch: ['<rootDir>/test/nest/**/*.spec.ts'],
+      testMatch: [
+        '<rootDir>/test/nest/**/*.spec.ts',
+        '<rootDir>/test/microservices/{events-transport,plain-services}.spec.ts',
+      ],
       moduleNameMapper: {
         ...sources,
-        '^@nestjs/(common|core|platform-express|testing)(/.*)?$':
+        '^@nestjs/(common|core|microservices|platform-express|testing)(/.*)?$':
           '<rootDir>/test/nest11/node_modules/@nestjs/$1$2',
       },
       globals: { NEST_MAJOR: 11 },

@@ -10,10 +10,10 @@ export interface EventErrorNotice {
   /** Which try failed, from 1. */
   readonly attempt?: number;
   /**
-   * What happens next: `retry` after `delayMs`, `dead-letter`, `released` (interrupted, to be delivered again) or
-   * `reported` (nothing more).
+   * What happens next: `retry` after `delayMs`, `deferred` (the handler was not called, and will be tried again after
+   * `delayMs`), `dead-letter`, `released` (interrupted, to be delivered again) or `reported` (nothing more).
    */
-  readonly action: 'retry' | 'dead-letter' | 'released' | 'reported';
+  readonly action: 'retry' | 'deferred' | 'dead-letter' | 'released' | 'reported';
   /** Exactly the wait before the next try. */
   readonly delayMs?: number;
   readonly at: Date;

@@ -3,6 +3,7 @@ export type EventErrorCode =
   | 'EVENT_HANDLER'
   | 'EVENT_VALIDATION'
   | 'EVENT_SERIALIZATION'
+  | 'EVENT_TOO_LARGE'
   | 'EVENT_QUEUE_FULL'
   | 'EVENT_BUS_NOT_READY'
   | 'EVENT_BUS_CLOSED'
@@ -10,7 +11,12 @@ export type EventErrorCode =
   | 'EVENT_PUBLISH'
   | 'EVENT_CONFIGURATION'
   | 'EVENT_UNRECOVERABLE'
-  | 'EVENT_RETRY_AFTER';
+  | 'EVENT_RETRY_AFTER'
+  | 'EVENT_INBOX_CLAIM_LOST'
+  | 'EVENT_CIRCUIT_BREAKER'
+  | 'EVENT_STREAM_CONFLICT'
+  | 'EVENT_CHECKPOINT_LOST'
+  | 'EVENT_REPLAY_CONFLICT';
 
 /** Base class of every error this package throws. `code` never changes between releases; messages may. */
 export abstract class EventError extends Error {
@@ -54,6 +60,11 @@ export class EventValidationError extends EventError {
 /** The event cannot be turned into its wire form, or bytes read from a broker are not an event. */
 export class EventSerializationError extends EventError {
   readonly code = 'EVENT_SERIALIZATION';
+}
+
+/** In its wire form the event is larger than its backend takes. The message names the size, the limit and the option. */
+export class EventTooLargeError extends EventError {
+  readonly code = 'EVENT_TOO_LARGE';
 }
 
 /** The memory queue had no room. Unless `overflow` is 'reject', the event is in the dead letters. */
@@ -108,4 +119,61 @@ export class RetryAfterError extends EventError {
       );
     }
   }
+}
+
+/**
+ * The inbox gave this event to another process while the handler ran, which took longer than its claim held without
+ * being renewed. What it wrote with `context.transaction` is rolled back; the event is handled over there.
+ */
+export class InboxClaimLostError extends EventError {
+  readonly code = 'EVENT_INBOX_CLAIM_LOST';
+}
+
+/** Only in notices: the circuit of a handler opened, because of `cause`, or closed again. */
+export class CircuitBreakerError extends EventError {
+  readonly code = 'EVENT_CIRCUIT_BREAKER';
+
+  constructor(
+    /** Whether the handler's events wait (`open`) or are handled again. */
+    readonly state: 'open' | 'closed',
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}
+
+/**
+ * A stream of events is not at the version that an append expected: somebody else appended meanwhile. Load it again,
+ * decide again, append again.
+ */
+export class StreamConflictError extends EventError {
+  readonly code = 'EVENT_STREAM_CONFLICT';
+
+  constructor(
+    readonly streamId: string,
+    /** The version, or condition, that was asked for. */
+    readonly expected: number | string,
+    /** The version the stream has: its number of events. */
+    readonly actual: number,
+  ) {
+    super(`Stream '${streamId}' is at version ${actual}, but the append expected ${expected}.`);
+  }
+}
+
+/** Another process has a checkpoint that this one had: what it was about to save is not saved. */
+export class CheckpointLostError extends EventError {
+  readonly code = 'EVENT_CHECKPOINT_LOST';
+
+  constructor(
+    /** Name of the checkpoint. */
+    readonly checkpoint: string,
+  ) {
+    super(`The checkpoint '${checkpoint}' has been taken over by another process.`);
+  }
+}
+
+/** A replay of this name is running elsewhere, or has not come to its end and was begun with other criteria. */
+export class ReplayConflictError extends EventError {
+  readonly code = 'EVENT_REPLAY_CONFLICT';
 }

@@ -14,6 +14,8 @@ import { DynamicHandlers } from './handlers/dynamic-handlers.js';
 import type { EventHandler } from './handlers/handler.js';
 import type { HandlerOptions } from './handlers/handler-factory.js';
 import type { EventObserver } from './observer.js';
+import type { ShutdownReport } from './shutdown-report.js';
+import type { EventStore } from './store/event-store.js';
 
 /** One entry of `emitBatch`. */
 export type EmitBatchEntry<K extends EventKey = EventKey> = {
@@ -29,12 +31,16 @@ export interface EventBusStats {
   readonly publishing: number;
   /** Calls of handlers that succeeded, for events from the backend. */
   readonly handled: number;
+  /** Calls that the inbox left out, because the handler had handled the event before. */
+  readonly duplicates: number;
   readonly retried: number;
   readonly deadLettered: number;
   /** Deliveries being handled now. */
   readonly running: number;
   /** Registered handlers. */
   readonly handlers: number;
+  /** Handlers whose events wait because their circuit is open or half-open. */
+  readonly circuitsOpen: number;
   /** The backend's own figures. */
   readonly backend: Readonly<Record<string, number>>;
 }
@@ -55,10 +61,12 @@ export interface EventBusHealth extends BackendHealth {
 export class EventBus {
   /** Failures as they happen, for those who watch: an `Observable` and an `AsyncIterable`. */
   readonly errors: ErrorStream;
-  /** What could not be handled, with list, retry and discard. */
+  /** What could not be handled, with all that operators do about it. */
   readonly deadLetters: DeadLetterQueue;
   /** Name of this bus; `undefined` for the unnamed one. */
   readonly name: string | undefined;
+  /** Where what is emitted is kept: the module's option `store`, if it has one. */
+  readonly store: EventStore | undefined;
   /** @internal */
   readonly parts: BusParts;
   readonly #dynamic: DynamicHandlers;
@@ -68,8 +76,13 @@ export class EventBus {
   constructor(options: ResolvedEventsOptions) {
     this.parts = new BusParts(this, options);
     this.name = options.name;
+    this.store = options.store?.store;
     this.errors = this.parts.notices.stream;
-    this.deadLetters = new DeadLetterQueue(this.parts.deadLetterStore, this.parts.redeliver);
+    const { deadLetterStore, redeliver, schemas, registry } = this.parts;
+    this.deadLetters = new DeadLetterQueue(deadLetterStore, redeliver, {
+      schemas,
+      definitionOf: (type) => registry.plan(type).definition,
+    });
     this.#dynamic = new DynamicHandlers(this.parts);
     this.#emitter = new Emitter(this.parts);
   }
@@ -170,24 +183,44 @@ export class EventBus {
     return this.parts.lifecycle.idle(options.timeoutMs);
   }
 
+  /**
+   * Takes back an event that `delayMs` or `at` holds back.
+   *
+   * @param eventId Its id, as the receipt or the caller's own `id` option has it.
+   * @returns Whether it was still held back: then it is never delivered. `false` when it is due, handled or unknown.
+   * @throws {EventConfigurationError} when the backend cannot take events back.
+   */
+  cancel(eventId: string): Promise<boolean> {
+    return this.parts.publisher.cancel(eventId);
+  }
+
   /** Starts consuming. The module calls it after bootstrap unless `autoStart` is false. May be called twice. */
   start(): Promise<void> {
     return this.parts.lifecycle.start();
   }
 
-  /** Stops consuming and waits up to `drainTimeoutMs` for running handlers. Emitting stays possible. */
-  drain(): Promise<void> {
+  /**
+   * Stops consuming and waits up to `drainTimeoutMs` for running handlers, then aborts their signals and waits up to
+   * `abortGraceMs`. Emitting stays possible. Never rejects.
+   */
+  drain(): Promise<ShutdownReport> {
     return this.parts.lifecycle.drain();
   }
 
-  /** Drains, publishes what is waiting and closes the backend. May be called twice. */
-  close(): Promise<void> {
+  /**
+   * Refuses what is emitted from now on, but for running handlers, drains, and closes the backend. May be called
+   * twice. Never rejects.
+   *
+   * @returns What became of the deliveries that were under way, of earlier drains too.
+   */
+  close(): Promise<ShutdownReport> {
     return this.parts.lifecycle.close();
   }
 
+  /** The backend's health; `degraded` at best while circuits are open, with their number and handlers in `details`. */
   async health(): Promise<EventBusHealth> {
-    const { backend, lifecycle } = this.parts;
-    const own = await healthOf(backend);
+    const { backend, lifecycle, registry } = this.parts;
+    const own = withCircuits(await healthOf(backend), registry.openCircuits());
     const status = lifecycle.state === 'closed' ? 'down' : own.status;
     return { ...own, status, backend: backend.name, state: lifecycle.state };
   }
@@ -198,10 +231,12 @@ export class EventBus {
       published: publisher.published,
       publishing: publisher.pending,
       handled: dispatcher.handled,
+      duplicates: dispatcher.duplicates,
       retried: settlement.retried,
       deadLettered: settlement.deadLettered,
       running: dispatcher.running,
       handlers: new Set([...registry.entries()].map(({ id }) => id)).size,
+      circuitsOpen: registry.openCircuits().length,
       backend: (await backend.stats?.()) ?? {},
     };
   }
@@ -233,4 +268,10 @@ async function healthOf(backend: EventBackend): Promise<BackendHealth> {
   } catch (error) {
     return { status: 'down', details: { error: toError(error).message } };
   }
+}
+
+function withCircuits(health: BackendHealth, openCircuits: readonly string[]): BackendHealth {
+  if (openCircuits.length === 0) return health;
+  const status = health.status === 'up' ? 'degraded' : health.status;
+  return { status, details: { ...health.details, circuitsOpen: openCircuits.length, openCircuits } };
 }

@@ -29,6 +29,10 @@ export class Notices {
     this.notify({ error, action: 'reported', at: new Date() });
   }
 
+  info(message: string): void {
+    this.#logger.log(message);
+  }
+
   warn(message: string): void {
     this.#logger.warn(message);
   }
@@ -36,9 +40,11 @@ export class Notices {
   #log({ error, event, handlerId, attempt, action, delayMs }: EventErrorNotice): void {
     const subject = event === undefined ? '' : ` event '${event.type}' (${event.id})`;
     const who = handlerId === undefined ? '' : ` handler '${handlerId}', attempt ${attempt}:`;
-    const next = action === 'retry' ? `retry in ${delayMs} ms` : action;
+    const next = delayMs === undefined ? action : `${action} in ${delayMs} ms`;
     const line = `${next}:${subject}${who} ${error.message}`;
-    if (action === 'retry' || action === 'released') this.#logger.warn(line);
+    // A circuit breaker that is open defers whatever comes.
+    if (action === 'deferred') this.#logger.debug(line);
+    else if (action === 'retry' || action === 'released') this.#logger.warn(line);
     else this.#logger.error(line, error.stack);
   }
 }

@@ -1,4 +1,4 @@
-import type { DispatchOutcome } from './backends/backend.js';
+import type { Delivery, DispatchOutcome, PublishReceipt } from './backends/backend.js';
 import { toError } from './dispatch/failure.js';
 import type { Event } from './event.js';
 
@@ -9,13 +9,17 @@ import type { Event } from './event.js';
 export interface EventObserver {
   /** An event is about to be handed to the backend. */
   publishing?(event: Event): void;
+  /** The backend has it, or had it already. */
+  published?(event: Event, receipt: PublishReceipt): void;
   /** The backend did not take it. */
   publishFailed?(event: Event, error: Error): void;
   /** A delivery ended, with what its backend has to do now. Also called for retries. */
-  dispatched?(event: Event, outcome: DispatchOutcome): void;
+  dispatched?(event: Event, outcome: DispatchOutcome, delivery: Delivery): void;
 }
 
-/** Passes what happens on to every observer; costs next to nothing while there is none. */
+type Facts<M extends keyof EventObserver> = Parameters<Required<EventObserver>[M]>;
+
+/** Passes what happens on to every observer. While there is none, which is most often, it costs a look at a length. */
 export class Observers implements Required<EventObserver> {
   #list: readonly EventObserver[] = [];
 
@@ -27,24 +31,30 @@ export class Observers implements Required<EventObserver> {
   }
 
   publishing(event: Event): void {
-    for (const observer of this.#list) guarded(() => observer.publishing?.(event));
+    if (this.#list.length > 0) this.#tell('publishing', event);
+  }
+
+  published(event: Event, receipt: PublishReceipt): void {
+    if (this.#list.length > 0) this.#tell('published', event, receipt);
   }
 
   publishFailed(event: Event, error: Error): void {
-    for (const observer of this.#list) guarded(() => observer.publishFailed?.(event, error));
+    if (this.#list.length > 0) this.#tell('publishFailed', event, error);
   }
 
-  dispatched(event: Event, outcome: DispatchOutcome): void {
-    for (const observer of this.#list) guarded(() => observer.dispatched?.(event, outcome));
+  dispatched(event: Event, outcome: DispatchOutcome, delivery: Delivery): void {
+    if (this.#list.length > 0) this.#tell('dispatched', event, outcome, delivery);
   }
-}
 
-/** An observer that fails has no say in what becomes of an event. */
-function guarded(observe: () => void): void {
-  try {
-    observe();
-  } catch (error) {
-    const { message, stack } = toError(error);
-    process.emitWarning(`An observer of events failed: ${message}`, { detail: stack });
+  /** An observer that fails has no say in what becomes of an event. */
+  #tell<M extends keyof EventObserver>(method: M, ...facts: Facts<M>): void {
+    for (const observer of this.#list) {
+      try {
+        (observer[method] as ((...facts: Facts<M>) => void) | undefined)?.apply(observer, facts);
+      } catch (error) {
+        const { message, stack } = toError(error);
+        process.emitWarning(`An observer of events failed: ${message}`, { detail: stack });
+      }
+    }
   }
 }

@@ -1,8 +1,12 @@
 import { DEFAULT_SOURCE } from './event.js';
 import type { EventBackend } from './backends/backend.js';
+import { resolveCircuitBreaker } from './dispatch/circuit-breaker-options.js';
 import { DEFAULT_RETRY_POLICY, resolveRetryPolicy } from './dispatch/retry-policy.js';
 import { EventConfigurationError } from './errors.js';
 import { ENHANCER_KINDS, type EventsModuleOptions, type ResolvedEventsOptions } from './events-options.js';
+import { resolveInbox } from './inbox/inbox-options.js';
+import { resolveSchemas } from './schema/schema-options.js';
+import type { RecordingOptions } from './store/recording/recording-options.js';
 
 /** Every option once, which the compiler sees to: a misspelt one is refused, not ignored. */
 const OPTIONS: ReadonlySet<string> = new Set(
@@ -15,15 +19,22 @@ const OPTIONS: ReadonlySet<string> = new Set(
     drainTimeoutMs: true,
     middleware: true,
     deadLetters: true,
+    inbox: true,
+    store: true,
     schemas: true,
     retry: true,
+    circuitBreaker: true,
     maxHandlersPerEvent: true,
     batching: true,
+    ordering: true,
+    publishTimeoutMs: true,
+    abortGraceMs: true,
     errorBufferSize: true,
     enhancers: true,
     duplicates: true,
     correlation: true,
     onError: true,
+    onDeadLetter: true,
   } satisfies Record<keyof EventsModuleOptions, true>),
 );
 
@@ -40,6 +51,8 @@ export function resolveOptions(
   const { middleware = [] } = options;
   const parts = 'map' in middleware ? { handle: middleware } : middleware;
   assertWholeNumber('drainTimeoutMs', options.drainTimeoutMs, 0);
+  assertWholeNumber('abortGraceMs', options.abortGraceMs, 0);
+  assertWholeNumber('publishTimeoutMs', options.publishTimeoutMs, 1);
   assertWholeNumber('maxHandlersPerEvent', options.maxHandlersPerEvent, 1);
   assertWholeNumber('errorBufferSize', options.errorBufferSize, 1);
   if (options.batching !== undefined) {
@@ -48,10 +61,14 @@ export function resolveOptions(
   }
   assertText('source', options.source);
   assertText('name', options.name);
+  assertFunction('onDeadLetter', options.onDeadLetter);
   for (const kind of options.enhancers ?? []) assertOneOf('enhancers', kind, ENHANCER_KINDS);
   assertOneOf('duplicates', options.duplicates ?? 'first', ['first', 'all', 'error']);
+  assertOneOf('ordering.onFailure', options.ordering?.onFailure ?? 'block-key', ['block-key', 'skip']);
+  const backend = assertBackend(options.backend) ?? defaultBackend();
+  if (options.ordering !== undefined) assertCanOrder(backend);
   return {
-    backend: assertBackend(options.backend) ?? defaultBackend(),
+    backend,
     name: options.name,
     source: options.source ?? DEFAULT_SOURCE,
     isGlobal: options.isGlobal ?? true,
@@ -60,15 +77,22 @@ export function resolveOptions(
     emitMiddleware: parts.emit ?? [],
     handleMiddleware: parts.handle ?? [],
     deadLetters: options.deadLetters,
-    schemas: options.schemas ?? [],
+    inbox: resolveInbox(options.inbox, backend),
+    store: resolveStore(options.store),
+    schemas: resolveSchemas(options.schemas),
     retry: resolveRetryPolicy(options.retry, DEFAULT_RETRY_POLICY, 'EventsModule'),
+    circuitBreaker: resolveCircuitBreaker(options.circuitBreaker, undefined, 'EventsModule'),
     maxHandlersPerEvent: options.maxHandlersPerEvent ?? 100,
     batching: options.batching,
+    ordering: options.ordering,
+    publishTimeoutMs: options.publishTimeoutMs,
+    abortGraceMs: options.abortGraceMs ?? 3000,
     errorBufferSize: options.errorBufferSize ?? 100,
     enhancers: options.enhancers ?? [],
     duplicates: options.duplicates ?? 'first',
     correlation: options.correlation ?? true,
     onError: options.onError,
+    onDeadLetter: options.onDeadLetter,
   };
 }
 
@@ -106,6 +130,25 @@ function assertBackend(backend: EventBackend | undefined): EventBackend | undefi
   return backend;
 }
 
+/** What else the options say, the store itself checks. */
+function resolveStore(given: EventsModuleOptions['store']): RecordingOptions | undefined {
+  if (given === undefined) return undefined;
+  const options = given !== null && typeof given === 'object' && 'store' in given ? given : { store: given };
+  if (typeof options.store?.recorder === 'function') return options;
+  throw refused(
+    'store',
+    given,
+    `an event store, such as PostgresEventStore, or an object with one as its 'store'`,
+  );
+}
+
+function assertCanOrder({ name, capabilities }: EventBackend): void {
+  if (capabilities?.ordering) return;
+  throw new EventConfigurationError(
+    `EventsModule was given 'ordering', but the backend '${name}' cannot handle the events of a key in order. Remove 'ordering', or use a backend with that capability, such as MemoryBackend or RedisStreamsBackend.`,
+  );
+}
+
 function assertWholeNumber(option: string, value: number | undefined, least: number): void {
   if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
     throw refused(option, value, `a whole number from ${least}`);
@@ -116,6 +159,10 @@ function assertText(option: string, value: string | undefined): void {
   if (value !== undefined && (typeof value !== 'string' || value === '')) {
     throw refused(option, value, 'a non-empty string');
   }
+}
+
+function assertFunction(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') throw refused(option, value, 'a function');
 }
 
 function assertOneOf(option: string, value: string, allowed: readonly string[]): void {

@@ -16,3 +16,29 @@ export function after(ms: number, run: () => void): () => void {
   wait(ms);
   return () => clearTimeout(timer);
 }
+
+/**
+ * Waits for work, but not for ever. What comes of it later is dropped.
+ *
+ * @param late The error when the time is up.
+ */
+export function inTime<T>(work: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = after(ms, () => reject(late()));
+    work.then(resolve, reject).finally(cancel);
+  });
+}
+
+/** Waits, until the signal aborts at most. It resolves then, too. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const end = () => {
+      cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = after(ms, end);
+    signal?.addEventListener('abort', end);
+  });
+}

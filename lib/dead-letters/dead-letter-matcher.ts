@@ -7,13 +7,14 @@ const MAX_LIMIT = 1000;
 
 /** Turns a filter into a test for entries, for stores that have to look at each. */
 export function deadLetterMatcher(filter: DeadLetterFilter): (entry: DeadLetter) => boolean {
-  const { type, handlerId, status = OPEN, since, until } = filter;
+  const { type, handlerId, fingerprint, status = OPEN, since, until } = filter;
   const statuses = typeof status === 'string' ? [status] : status;
   const text = filter.text?.toLowerCase();
   return (entry) =>
     statuses.includes(entry.status) &&
     (type === undefined || entry.event.type === type) &&
     (handlerId === undefined || entry.handlerId === handlerId) &&
+    (fingerprint === undefined || entry.fingerprint === fingerprint) &&
     (since === undefined || entry.failedAt >= since) &&
     (until === undefined || entry.failedAt < until) &&
     (!text || searchable(entry).includes(text));

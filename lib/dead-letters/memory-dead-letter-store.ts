@@ -1,21 +1,16 @@
-import { EventConfigurationError } from '../errors.js';
 import type {
   DeadLetter,
+  DeadLetterChange,
+  DeadLetterFilter,
   DeadLetterPage,
   DeadLetterQuery,
   DeadLetterStatus,
   DeadLetterStore,
 } from './dead-letter.js';
+import { CLOSED_LIMIT } from './closed-limit.js';
+import { cursorAt, type DeadLetterPlace, parseCursor, placeOf } from './dead-letter-cursor.js';
 import { deadLetterMatcher, pageLimit } from './dead-letter-matcher.js';
-
-/** Entries that are done with are kept for a look back, up to this many. */
-const MAX_CLOSED = 1000;
-
-/** A place in the list. Ids break ties, so that every entry has a place of its own. */
-interface Place {
-  readonly time: number;
-  readonly id: string;
-}
+import { joinDeadLetters } from './known-entry.js';
 
 /**
  * Keeps dead letters in this process. Dead entries are never dropped; of those that are resolved or discarded the
@@ -29,13 +24,15 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
   readonly #closed = new Set<string>();
 
   add(entries: readonly DeadLetter[]): Promise<void> {
-    for (const entry of entries) {
-      this.#remove(entry.id);
-      const dead: DeadLetter = entry.status === 'dead' ? entry : { ...entry, status: 'dead' };
-      this.#byId.set(entry.id, dead);
-      this.#sorted.splice(this.#indexOf(placeOf(dead)), 0, dead);
-    }
+    for (const entry of entries) this.#write(entry);
     return Promise.resolve();
+  }
+
+  /** Takes an entry as it is, in place of the one of its id, as from a store that is looked at through this one. */
+  restore(entry: DeadLetter): void {
+    this.#remove(entry.id);
+    this.#insert(entry);
+    if (isClosed(entry)) this.#close(entry.id);
   }
 
   get(id: string): Promise<DeadLetter | undefined> {
@@ -54,7 +51,7 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     ) {
       const entry = this.#sorted[i]!;
       if (!matches(entry)) continue;
-      if (entries.length === size) return { entries, cursor: cursorAt(entries[size - 1]!) };
+      if (entries.length === size) return { entries, cursor: cursorAt(placeOf(entries[size - 1]!)) };
       entries.push(entry);
     }
     return { entries };
@@ -68,15 +65,24 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     id: string,
     from: DeadLetterStatus,
     to: DeadLetterStatus,
-    reason?: string,
+    { reason, event, raw, unchangedSince }: DeadLetterChange = {},
   ): Promise<DeadLetter | undefined> {
     const entry = this.#byId.get(id);
     if (entry?.status !== from) return Promise.resolve(undefined);
-    const changed: DeadLetter = { ...entry, status: to, ...(reason !== undefined && { reason }) };
+    if (unchangedSince !== undefined && entry.changedAt > unchangedSince) return Promise.resolve(undefined);
+    const { reason: _ofThePreviousChange, ...rest } = entry;
+    const changed: DeadLetter = {
+      ...rest,
+      status: to,
+      changedAt: new Date(),
+      ...(reason !== undefined && { reason }),
+      ...(event !== undefined && { event }),
+      ...(raw !== undefined && entry.raw === undefined && { raw }),
+    };
     this.#byId.set(id, changed);
     this.#sorted[this.#indexOf(placeOf(entry))] = changed;
     this.#closed.delete(id);
-    if (to === 'resolved' || to === 'discarded') this.#close(id);
+    if (isClosed(changed)) this.#close(id);
     return Promise.resolve(changed);
   }
 
@@ -87,9 +93,29 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     return Promise.resolve(entry);
   }
 
+  purge(filter: DeadLetterFilter): Promise<number> {
+    const matches = deadLetterMatcher(filter);
+    const found = this.#sorted.filter((entry) => entry.status !== 'retrying' && matches(entry));
+    for (const { id } of found) this.#remove(id);
+    return Promise.resolve(found.length);
+  }
+
+  #write(entry: DeadLetter): void {
+    const known = this.#byId.get(entry.id);
+    const written = known === undefined ? asDead(entry) : joinDeadLetters(known, entry);
+    this.#remove(entry.id);
+    this.#insert(written);
+    if (isClosed(written)) this.#close(entry.id);
+  }
+
+  #insert(entry: DeadLetter): void {
+    this.#byId.set(entry.id, entry);
+    this.#sorted.splice(this.#indexOf(placeOf(entry)), 0, entry);
+  }
+
   #close(id: string): void {
     this.#closed.add(id);
-    if (this.#closed.size <= MAX_CLOSED) return;
+    if (this.#closed.size <= CLOSED_LIMIT) return;
     const [oldest] = this.#closed;
     this.#remove(oldest!);
   }
@@ -103,7 +129,7 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
   }
 
   /** Index of the entry at this place, or of the first one behind it. */
-  #indexOf(place: Place): number {
+  #indexOf(place: DeadLetterPlace): number {
     let low = 0;
     let high = this.#sorted.length;
     while (low < high) {
@@ -114,33 +140,21 @@ export class MemoryDeadLetterStore implements DeadLetterStore {
     return low;
   }
 
-  #indexAfter(place: Place): number {
+  #indexAfter(place: DeadLetterPlace): number {
     const index = this.#indexOf(place);
     return this.#sorted[index]?.id === place.id ? index + 1 : index;
   }
 }
 
-function placeOf({ failedAt, id }: DeadLetter): Place {
-  return { time: failedAt.getTime(), id };
+function asDead(entry: DeadLetter): DeadLetter {
+  return entry.status === 'dead' ? entry : { ...entry, status: 'dead' };
 }
 
-function compare(a: Place, b: Place): number {
+function isClosed({ status }: DeadLetter): boolean {
+  return status === 'resolved' || status === 'discarded';
+}
+
+function compare(a: DeadLetterPlace, b: DeadLetterPlace): number {
   if (a.time !== b.time) return a.time - b.time;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}
-
-/** Names a place, not a number of entries: what is added or removed before it does not shift the next page. */
-function cursorAt(entry: DeadLetter): string {
-  const { time, id } = placeOf(entry);
-  return Buffer.from(`${time} ${id}`).toString('base64url');
-}
-
-function parseCursor(cursor: string): Place {
-  const [, time, id] = /^(-?\d+) (.+)$/s.exec(Buffer.from(cursor, 'base64url').toString()) ?? [];
-  if (time === undefined || id === undefined) {
-    throw new EventConfigurationError(
-      `Dead letters were asked for with cursor = '${cursor}', which no page had. Use the 'cursor' of the page before.`,
-    );
-  }
-  return { time: Number(time), id };
 }

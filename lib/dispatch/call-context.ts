@@ -1,6 +1,6 @@
 import type { Event } from '../event.js';
 import type { EventBus } from '../event-bus.js';
-import type { EventHandler, HandlerContext } from '../handlers/handler.js';
+import type { EventHandler, EventTransaction, HandlerContext, ReplayFacts } from '../handlers/handler.js';
 import { EventTimeoutError } from '../errors.js';
 import { after } from '../timer.js';
 
@@ -8,6 +8,9 @@ import { after } from '../timer.js';
 export interface Interrupter {
   readonly signal?: AbortSignal;
 }
+
+/** Whoever has transactions for a call. */
+export type TransactionSource = Pick<HandlerContext, 'transaction'>;
 
 /** The facts of one call of a handler. Its signal is put together only when somebody asks for it. */
 export class CallContext implements HandlerContext {
@@ -17,12 +20,29 @@ export class CallContext implements HandlerContext {
     readonly handlerId: string,
     readonly bus: EventBus,
     private readonly interrupters: readonly Interrupter[],
+    private readonly transactions: TransactionSource,
     readonly attempt = 1,
     readonly redelivered = false,
+    readonly replay?: ReplayFacts,
   ) {}
+
+  /** The same call, with another who can interrupt it, and perhaps another who has transactions for it. */
+  static within(
+    context: HandlerContext,
+    interrupter: Interrupter,
+    transactions: TransactionSource = context,
+  ): CallContext {
+    const { handlerId, bus, attempt, redelivered, replay } = context;
+    const interrupters = [context, interrupter];
+    return new CallContext(handlerId, bus, interrupters, transactions, attempt, redelivered, replay);
+  }
 
   get signal(): AbortSignal {
     return (this.#signal ??= this.#join());
+  }
+
+  get transaction(): EventTransaction {
+    return this.transactions.transaction;
   }
 
   #join(): AbortSignal {
@@ -46,10 +66,8 @@ export function withTimeout(invoke: EventHandler, timeoutMs: number): EventHandl
         controller.abort(error);
       });
     });
-    const { handlerId, bus, attempt, redelivered } = context;
-    const call = new CallContext(handlerId, bus, [context, controller], attempt, redelivered);
     try {
-      return await Promise.race([invoke(event, call), expired]);
+      return await Promise.race([invoke(event, CallContext.within(context, controller)), expired]);
     } finally {
       cancel?.();
     }

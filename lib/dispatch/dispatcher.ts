@@ -5,12 +5,12 @@ import {
   type DispatchOutcome,
   type EventDispatcher,
 } from '../backends/backend.js';
-import { ALL_HANDLERS } from '../dead-letters/dead-letter.js';
+import { ALL_HANDLERS, UNREADABLE_EVENT } from '../dead-letters/dead-letter.js';
 import { isThenable } from '../emit/inline.js';
-import { EventHandlerError } from '../errors.js';
+import { UnrecoverableError } from '../errors.js';
 import { createEvent, type Event } from '../event.js';
 import type { EventBus } from '../event-bus.js';
-import type { HandlerContext, HandlerEntry } from '../handlers/handler.js';
+import { type HandlerContext, type HandlerEntry, SKIPPED } from '../handlers/handler.js';
 import {
   type DispatchPlan,
   groupOf,
@@ -21,6 +21,7 @@ import type { SchemaGate } from '../schema/schema-gate.js';
 import { reviveEvent } from '../wire/cloud-events.js';
 import { CallContext, type Interrupter } from './call-context.js';
 import { causedBy, runApart } from './correlation.js';
+import { missingHandler } from './deferral.js';
 import type { ResolvedRetryPolicy } from './retry-policy.js';
 import type { HandlerFailure, Settlement } from './settlement.js';
 
@@ -31,6 +32,8 @@ export interface DispatcherHost {
   readonly registry: HandlerRegistry;
   readonly schemas: SchemaGate;
   readonly defaultRetry: ResolvedRetryPolicy;
+  /** What is deferred may reach another process, with handlers that this one does not have. */
+  readonly othersMayHandle: boolean;
   /** Whether what handlers emit is linked to the event. */
   readonly correlate: boolean;
   /** Aborts when shutdown ran out of time. */
@@ -43,8 +46,12 @@ const NO_FACTS: Delivery = Object.freeze({});
 export class Dispatcher {
   /** Deliveries whose handlers are running, or waiting for a retry inside this process. */
   running = 0;
+  /** Deliveries that were taken up. */
+  begun = 0;
   /** Calls of handlers that succeeded. */
   handled = 0;
+  /** Calls that an inbox left out: the handler had handled the event before. */
+  duplicates = 0;
 
   constructor(
     private readonly host: DispatcherHost,
@@ -52,17 +59,23 @@ export class Dispatcher {
   ) {}
 
   readonly dispatch: EventDispatcher = (value, delivery = NO_FACTS) => {
+    this.begun++;
     this.running++;
     let event: Event | undefined;
     try {
       event = reviveEvent(value);
       const plan = this.host.registry.plan(event.type);
-      if (plan.definition === undefined) return this.#deliver(event, plan, delivery);
+      if (plan.definition === undefined) {
+        this.host.schemas.onUnknown(event);
+        return this.#deliver(event, plan, delivery);
+      }
       const current = this.host.schemas.onConsume(event, plan.definition);
       if (current instanceof Promise) return this.#deliverLater(event, current, plan, delivery);
       return this.#deliver(current, plan, delivery);
     } catch (thrown) {
-      return this.#refuse(event ?? unreadable(value), delivery, thrown);
+      if (event !== undefined) return this.#refuse(event, delivery, thrown);
+      // It will be no more readable at the next try.
+      return this.#refuse(unreadable(value), delivery, thrown, 0);
     }
   };
 
@@ -87,16 +100,23 @@ export class Dispatcher {
   }
 
   /** The handlers that this delivery is for. */
-  #select(event: Event, { all, deferred }: DispatchPlan, { handlerId, audience }: Delivery): HandlerGroup {
+  #select(event: Event, { all, deferred }: DispatchPlan, delivery: Delivery): HandlerGroup {
+    const { handlerId, audience, deferrals = 0 } = delivery;
     if (handlerId !== undefined && handlerId !== ALL_HANDLERS) {
       const handler = all.handlers.find(({ id }) => id === handlerId);
       if (handler !== undefined) return groupOf([handler]);
-      throw new EventHandlerError(
+      const deferral = this.host.othersMayHandle
+        ? missingHandler(handlerId, event.type, deferrals)
+        : undefined;
+      if (deferral !== undefined) throw deferral;
+      throw new UnrecoverableError(
         `Handler '${handlerId}' is to be retried for event '${event.type}', but this process has no handler of that id for it.`,
       );
     }
     // Handlers that `emit` already ran in this service do not run again.
     const candidates = event.inlinedBy === this.host.source ? deferred : all;
+    if (delivery.deadLetterId !== undefined && event.type === UNREADABLE_EVENT)
+      throw notAnEvent(delivery.deadLetterId);
     return audience === undefined ? candidates : candidates[audience];
   }
 
@@ -111,9 +131,12 @@ export class Dispatcher {
     for (let i = 0; i < handlers.length; i++) {
       const handler = handlers[i]!;
       try {
-        const result = handler.invoke(event, this.#contextFor(handler, delivery));
-        if (isThenable(result))
-          return this.#runRest(event, handlers, delivery, i, result, startedAt, failures);
+        const result = handler.deliver(event, this.#contextFor(handler, delivery), delivery);
+        if (isThenable(result)) {
+          return i === handlers.length - 1 && failures === undefined && result instanceof Promise
+            ? this.#awaitLast(event, handler, delivery, result, startedAt)
+            : this.#runRest(event, handlers, delivery, i, result, startedAt, failures);
+        }
         this.handled++;
       } catch (thrown) {
         (failures ??= []).push({ handler, thrown, startedAt: startedAt ?? Date.now() });
@@ -122,10 +145,28 @@ export class Dispatcher {
     if (failures !== undefined || delivery.deadLetterId !== undefined) {
       return this.#conclude(event, delivery, failures ?? []);
     }
-    this.running--;
-    this.settlement.succeeded(event);
+    this.#succeeded(event, delivery);
     return HANDLED_NOW;
   };
+
+  /** Most events have one handler, or one that is asynchronous: one promise less than {@link #runRest} makes. */
+  #awaitLast(
+    event: Event,
+    handler: HandlerEntry,
+    delivery: Delivery,
+    running: Promise<unknown>,
+    startedAt = Date.now(),
+  ): Promise<DispatchOutcome> {
+    return running.then(
+      (result) => {
+        this.#count(result);
+        if (delivery.deadLetterId !== undefined) return this.#conclude(event, delivery, []);
+        this.#succeeded(event, delivery);
+        return HANDLED;
+      },
+      (thrown: unknown) => this.#conclude(event, delivery, [{ handler, thrown, startedAt }]),
+    );
+  }
 
   async #runRest(
     event: Event,
@@ -137,8 +178,7 @@ export class Dispatcher {
     failures: HandlerFailure[] = [],
   ): Promise<DispatchOutcome> {
     try {
-      await first;
-      this.handled++;
+      this.#count(await first);
     } catch (thrown) {
       failures.push({ handler: handlers[index]!, thrown, startedAt });
     }
@@ -146,17 +186,25 @@ export class Dispatcher {
       const handler = handlers[i]!;
       const at = Date.now();
       try {
-        await handler.invoke(event, this.#contextFor(handler, delivery));
-        this.handled++;
+        this.#count(await handler.deliver(event, this.#contextFor(handler, delivery), delivery));
       } catch (thrown) {
         failures.push({ handler, thrown, startedAt: at });
       }
     }
     if (failures.length > 0 || delivery.deadLetterId !== undefined)
       return this.#conclude(event, delivery, failures);
-    this.running--;
-    this.settlement.succeeded(event);
+    this.#succeeded(event, delivery);
     return HANDLED;
+  }
+
+  #succeeded(event: Event, delivery: Delivery): void {
+    this.running--;
+    this.settlement.succeeded(event, delivery);
+  }
+
+  #count(result: unknown): void {
+    if (result === SKIPPED) this.duplicates++;
+    else this.handled++;
   }
 
   /** A first try with nothing special about it shares one context; everything else gets its own. */
@@ -167,12 +215,19 @@ export class Dispatcher {
     if (attempt === 1 && !redelivered && !interruptible) return handler.firstTry;
     const { bus, lifetime } = this.host;
     const interrupters = interruptible ? [lifetime, delivery] : [lifetime];
-    return new CallContext(handler.id, bus, interrupters, attempt, redelivered || attempt > 1);
+    const again = redelivered || attempt > 1;
+    return new CallContext(handler.id, bus, interrupters, handler.firstTry, attempt, again);
   }
 
   /** The event cannot be given to any handler: unreadable, unfit for its schema, or addressed to nobody here. */
-  #refuse(event: Event, delivery: Delivery, thrown: unknown): Promise<DispatchOutcome> {
-    const handler = { id: delivery.handlerId ?? ALL_HANDLERS, retry: this.host.defaultRetry };
+  #refuse(
+    event: Event,
+    delivery: Delivery,
+    thrown: unknown,
+    maxRetries = this.host.defaultRetry.maxRetries,
+  ): Promise<DispatchOutcome> {
+    const retry = { ...this.host.defaultRetry, maxRetries };
+    const handler = { id: delivery.handlerId ?? ALL_HANDLERS, retry };
     return this.#conclude(event, delivery, [{ handler, thrown, startedAt: Date.now() }]);
   }
 
@@ -191,5 +246,11 @@ export class Dispatcher {
 
 /** Stands in for a value that is not an event, so that it can be kept as a dead letter. */
 function unreadable(value: unknown): Event {
-  return createEvent('unreadable', value);
+  return createEvent(UNREADABLE_EVENT, value);
+}
+
+function notAnEvent(id: string): Error {
+  return new UnrecoverableError(
+    `Dead letter '${id}' holds no event that could be retried. Supply one with bus.deadLetters.editAndRetry(id, event), or discard it.`,
+  );
 }

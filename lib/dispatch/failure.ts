@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import type { HandlerAttempt, SerializedError } from '../dead-letters/dead-letter.js';
+import { isNativeError } from 'node:util/types';
+import type { HandlerAttempt } from '../dead-letters/dead-letter.js';
 import {
   EventConfigurationError,
   EventHandlerError,
@@ -8,13 +9,12 @@ import {
   UnrecoverableError,
 } from '../errors.js';
 import { backoffMs, type ResolvedRetryPolicy } from './retry-policy.js';
-
-/** Stacks are cut here: a dead letter should fit a broker's message. */
-const MAX_STACK = 8192;
+import { serializeError } from './serialize-error.js';
 
 /** What was thrown, as an `Error`: JavaScript may throw anything. */
 export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
+  // An error of another realm, as from a native driver in a test runner, is an instance of that realm's Error.
+  if (thrown instanceof Error || isNativeError(thrown)) return thrown;
   return new EventHandlerError(`A handler threw ${describeThrown(thrown)}, which is not an Error.`, {
     cause: thrown,
   });
@@ -26,17 +26,6 @@ function describeThrown(thrown: unknown): string {
   } catch {
     return Object.prototype.toString.call(thrown); // a cycle: its kind is all that can be told
   }
-}
-
-function serializeError(error: Error): SerializedError {
-  // Errors of other libraries may have anything in these.
-  const { name, message, stack, code } = error as Partial<Record<keyof Error | 'code', unknown>>;
-  return {
-    name: String(name),
-    message: String(message),
-    ...(typeof stack === 'string' && { stack: stack.slice(0, MAX_STACK) }),
-    ...(typeof code === 'string' && { code }),
-  };
 }
 
 /** A failed try, ready to be stored. */
@@ -52,6 +41,11 @@ export function failedAttempt(error: Error, startedAt: number): HandlerAttempt {
 /** Errors that another try cannot mend. */
 const PERMANENT = [UnrecoverableError, EventValidationError, EventConfigurationError];
 
+/** The event, or how it is handled, is at fault: no other try will do better. */
+export function isPermanent(thrown: unknown): boolean {
+  return PERMANENT.some((kind) => thrown instanceof kind);
+}
+
 /**
  * Decides what follows a failed try.
  *
@@ -62,7 +56,7 @@ export function nextDelayMs(
   attempt: number,
   policy: ResolvedRetryPolicy,
 ): number | undefined {
-  if (PERMANENT.some((kind) => thrown instanceof kind)) return undefined;
+  if (isPermanent(thrown)) return undefined;
   if (attempt > policy.maxRetries) return undefined;
   if (thrown instanceof RetryAfterError) return thrown.delayMs;
   if (policy.retryIf !== undefined && !policy.retryIf(thrown, attempt)) return undefined;

@@ -1,16 +1,17 @@
+import { HANDLED, type Delivery, type DispatchOutcome, type HandlerRetry } from '../backends/backend.js';
 import {
-  HANDLED,
-  type Delivery,
-  type DispatchOutcome,
-  type EventDispatcher,
-  type HandlerRetry,
-} from '../backends/backend.js';
-import { deadLetterId, type DeadLetter, type DeadLetterStore } from '../dead-letters/dead-letter.js';
-import type { EventErrorNotice } from '../error-stream.js';
+  ALL_HANDLERS,
+  type DeadLetter,
+  deadLetterId,
+  type HandlerAttempt,
+} from '../dead-letters/dead-letter.js';
+import { createDeadLetter } from '../dead-letters/create-dead-letter.js';
+import { boundedHistory } from '../dead-letters/history.js';
 import type { Event } from '../event.js';
 import type { HandlerEntry } from '../handlers/handler.js';
-import { after } from '../timer.js';
+import { Deferral } from './deferral.js';
 import { failedAttempt, nextDelayMs, toError } from './failure.js';
+import { LocalSettlement, type LocalSettlementHost } from './local-settlement.js';
 import { backoffMs, type ResolvedRetryPolicy } from './retry-policy.js';
 
 /** One handler's failed try, as it was caught. */
@@ -22,31 +23,28 @@ export interface HandlerFailure {
 }
 
 /** What settlement needs of its bus. */
-export interface SettlementHost {
-  /** The backend stores retries itself. */
-  readonly backendRedelivers: boolean;
-  /** Where the core writes dead letters; `undefined` when the backend stores those of the outcome itself. */
-  readonly deadLetters: DeadLetterStore | undefined;
-  /** Aborts when shutdown ran out of time. */
-  readonly lifetime: AbortSignal;
-  redeliver: EventDispatcher;
-  notify(notice: EventErrorNotice): void;
-  dispatched(event: Event, outcome: DispatchOutcome): void;
+export interface SettlementHost extends LocalSettlementHost {
+  /** An entry is about to be stored. */
+  deadLettered(entry: DeadLetter): void;
+  dispatched(event: Event, outcome: DispatchOutcome, delivery: Delivery): void;
 }
 
-/** Wait between two tries to write a dead letter, in milliseconds. */
-const STORE_RETRY_MS = 1000;
-
-/** Decides what follows the failures of a delivery, and sees to what its backend does not. */
+/** Decides what follows the failures of a delivery. */
 export class Settlement {
   retried = 0;
   deadLettered = 0;
+  /** Handlers that shutdown or a lost lease interrupted. */
+  released = 0;
 
-  constructor(private readonly host: SettlementHost) {}
+  readonly #local: LocalSettlement;
+
+  constructor(private readonly host: SettlementHost) {
+    this.#local = new LocalSettlement(host);
+  }
 
   /** Nothing to settle. */
-  succeeded(event: Event): void {
-    this.host.dispatched(event, HANDLED);
+  succeeded(event: Event, delivery: Delivery): void {
+    this.host.dispatched(event, HANDLED, delivery);
   }
 
   async conclude(
@@ -55,8 +53,8 @@ export class Settlement {
     failures: readonly HandlerFailure[],
   ): Promise<DispatchOutcome> {
     const outcome = this.#decide(event, delivery, failures);
-    const settled = await this.#settleHere(event, delivery, outcome);
-    this.host.dispatched(event, settled);
+    const settled = await this.#local.settle(event, delivery, outcome);
+    this.host.dispatched(event, settled, delivery);
     return settled;
   }
 
@@ -64,7 +62,7 @@ export class Settlement {
     const retries: HandlerRetry[] = [];
     const deadLetters: DeadLetter[] = [];
     const released: HandlerRetry[] = [];
-    const { attempt = 1, attempts: earlier = [], deadLetterId: retriedId, signal } = delivery;
+    const { attempt = 1, attempts: earlier = [], deadLetterId: retriedId, deferrals = 0, signal } = delivery;
     for (const { handler, thrown, startedAt } of failures) {
       const error = toError(thrown);
       const notice = { error, event, handlerId: handler.id, attempt, at: new Date() };
@@ -77,15 +75,31 @@ export class Settlement {
           attempts: earlier,
           deadLetterId: retriedId,
         });
+        this.released++;
         this.host.notify({ ...notice, action: 'released' });
         continue;
       }
-      const attempts = [...earlier, failedAttempt(error, startedAt)];
+      if (thrown instanceof Deferral) {
+        const { delayMs } = thrown;
+        retries.push({
+          handlerId: handler.id,
+          attempt,
+          delayMs,
+          attempts: earlier,
+          deferrals: Math.min(deferrals + 1, thrown.maxCount),
+          deadLetterId: retriedId,
+        });
+        this.host.notify({ ...notice, action: 'deferred', delayMs });
+        continue;
+      }
+      const attempts = boundedHistory([...earlier, failedAttempt(error, startedAt)]);
       const delayMs = this.#nextDelayMs(event, thrown, attempt, handler.retry);
       if (delayMs === undefined) {
-        deadLetters.push(deadLetter(event, handler.id, attempts));
+        const entry = this.#deadLetterOf(event, delivery, handler.id, attempts);
+        deadLetters.push(entry);
         this.deadLettered++;
         this.host.notify({ ...notice, action: 'dead-letter' });
+        this.host.deadLettered(entry);
       } else {
         retries.push({
           handlerId: handler.id,
@@ -106,6 +120,23 @@ export class Settlement {
     return { status, retries, deadLetters, resolved, released };
   }
 
+  #deadLetterOf(
+    event: Event,
+    delivery: Delivery,
+    handlerId: string,
+    attempts: readonly HandlerAttempt[],
+  ): DeadLetter {
+    const { deadLetterId: retriedId } = delivery;
+    // Refused as a whole again, it is the same entry, though its event may be another one since it was edited.
+    const id =
+      handlerId === ALL_HANDLERS && retriedId !== undefined ? retriedId : deadLetterId(event, handlerId);
+    // An entry that comes back has what the broker held at first.
+    return createDeadLetter(event, handlerId, attempts, {
+      id,
+      raw: id === retriedId ? undefined : delivery.raw,
+    });
+  }
+
   /** A `retryIf` that throws decides nothing: the event is kept, and the policy goes on without it. */
   #nextDelayMs(
     event: Event,
@@ -120,84 +151,4 @@ export class Settlement {
       return backoffMs(policy, attempt);
     }
   }
-
-  /** Does what the backend will not: keeps dead letters in the core's store, waits out retries in this process. */
-  async #settleHere(event: Event, delivery: Delivery, outcome: DispatchOutcome): Promise<DispatchOutcome> {
-    let { deadLetters, resolved, retries } = outcome;
-    const { deadLetters: store } = this.host;
-    if (store !== undefined) {
-      await this.#persist(event, () => store.add(deadLetters), deadLetters.length);
-      await this.#persist(
-        event,
-        () => Promise.all(resolved.map((id) => store.transition(id, 'retrying', 'resolved'))),
-        resolved.length,
-      );
-      deadLetters = resolved = [];
-    }
-    if (!this.host.backendRedelivers) {
-      if (outcome.released.length > 0) await neverAcknowledged();
-      await Promise.all(retries.map((retry) => this.#retryHere(event, delivery, retry)));
-      retries = [];
-    }
-    return { ...outcome, retries, deadLetters, resolved };
-  }
-
-  async #retryHere(event: Event, { audience }: Delivery, retry: HandlerRetry): Promise<void> {
-    const { handlerId, attempt, attempts, deadLetterId: id, delayMs } = retry;
-    await this.#sleep(delayMs);
-    await this.host.redeliver(event, {
-      handlerId,
-      attempt,
-      attempts,
-      audience,
-      deadLetterId: id,
-      redelivered: true,
-    });
-  }
-
-  /** The event stays unacknowledged until its dead letter is written: a store that is down delays, never loses. */
-  async #persist(event: Event, write: () => Promise<unknown>, count: number): Promise<void> {
-    if (count === 0) return;
-    for (;;) {
-      try {
-        await write();
-        return;
-      } catch (thrown) {
-        this.host.notify({ error: toError(thrown), event, action: 'reported', at: new Date() });
-        await this.#sleep(STORE_RETRY_MS);
-      }
-    }
-  }
-
-  /** Waits; never comes back once shutdown ran out of time. */
-  #sleep(ms: number): Promise<void> {
-    const { lifetime } = this.host;
-    if (lifetime.aborted) return neverAcknowledged();
-    return new Promise<void>((resolve) => {
-      const cancel = after(ms, () => {
-        lifetime.removeEventListener('abort', cancel);
-        resolve();
-      });
-      lifetime.addEventListener('abort', cancel, { once: true });
-    });
-  }
-}
-
-/**
- * Shutdown interrupted work that only this process knows of. A delivery that never ends is never acknowledged, so
- * whatever the backend consumes from delivers the event again.
- */
-function neverAcknowledged(): Promise<never> {
-  return new Promise<never>(() => undefined);
-}
-
-function deadLetter(event: Event, handlerId: string, attempts: DeadLetter['attempts']): DeadLetter {
-  return {
-    id: deadLetterId(event.id, handlerId),
-    event,
-    handlerId,
-    status: 'dead',
-    attempts,
-    failedAt: new Date(),
-  };
 }

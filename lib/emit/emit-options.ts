@@ -1,4 +1,5 @@
 import type { EventMetadata } from '../event.js';
+import type { SqlClient } from '../sql-client.js';
 
 /** Options of `emit`, `emitSync` and `emitAsync`. */
 export interface EmitOptions {
@@ -20,6 +21,11 @@ export interface EmitOptions {
   readonly source?: string;
   /** Version of the data. Default: the definition's, else 1. */
   readonly version?: number;
+  /**
+   * A transaction of the caller, on the database where the backend keeps its events: the event is published when it
+   * commits, and never was when it rolls back. Anything that runs SQL there with `query(text, values)`.
+   */
+  readonly transaction?: SqlClient;
   /** Gives up before the event is published. */
   readonly signal?: AbortSignal;
 }

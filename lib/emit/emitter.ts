@@ -4,11 +4,12 @@ import { EventPublishError } from '../errors.js';
 import type { Event } from '../event.js';
 import type { EventKey } from '../event-types.js';
 import type { DispatchPlan } from '../handlers/handler-registry.js';
-import { isEventDefinition } from '../schema/define-event.js';
+import { type EventDefinition, isEventDefinition } from '../schema/define-event.js';
 import type { EmitOptions } from './emit-options.js';
-import { delayOf, nameOf } from './envelope.js';
+import { nameOf, publishOptionsOf } from './envelope.js';
 import { DONE, runInline } from './inline.js';
 import type { EmitReceipt } from './publisher.js';
+import type { Emitted, EventRecorder } from './recorder.js';
 
 /** One event to emit, as a caller described it. */
 export interface Emission {
@@ -17,14 +18,22 @@ export interface Emission {
   readonly options?: EmitOptions | undefined;
 }
 
+/** What becomes of an event when nothing stands before it any more. */
+type LastStep = (event: Event, definition: EventDefinition | undefined) => Promise<void>;
+
 /** Takes what callers emit to the handlers, to the backend, or to both. @internal */
 export class Emitter {
   readonly #correlate: boolean;
   readonly #middleware: boolean;
+  readonly #recorder: EventRecorder | undefined;
+  /** Neither middleware nor a store has a say. */
+  readonly #direct: boolean;
 
   constructor(private readonly parts: BusParts) {
     this.#correlate = parts.options.correlation;
     this.#middleware = parts.options.emitMiddleware.length > 0;
+    this.#recorder = parts.recorder;
+    this.#direct = !this.#middleware && this.#recorder === undefined;
   }
 
   emitSync(type: EventKey, data: unknown, options: EmitOptions | undefined): Promise<void> {
@@ -37,7 +46,7 @@ export class Emitter {
         return runInline(event, plan.all, this.#correlate);
       }
       return this.#prepare('emitSync', { type, data, options }, (event) =>
-        runInline(event, plan.all, this.#correlate),
+        this.#handle(event, () => runInline(event, plan.all, this.#correlate)),
       );
     } catch (error) {
       return rejected(error);
@@ -51,7 +60,7 @@ export class Emitter {
       const plan = this.parts.registry.plan(name);
       if (this.#isPlain(type, plan)) {
         const event = this.parts.envelopes.make(name, data, plan.definition, options);
-        return this.parts.publisher.publish(event, delayOf(options));
+        return this.parts.publisher.publish(event, publishOptionsOf(options));
       }
       return this.#publishPrepared({ type, data, options });
     } catch (error) {
@@ -61,15 +70,17 @@ export class Emitter {
 
   async emit(type: EventKey, data: unknown, options: EmitOptions | undefined): Promise<void> {
     this.parts.assertUsable();
-    const { registry, publisher, backend, options: busOptions } = this.parts;
+    const { registry, backend, options: busOptions } = this.parts;
     const { inline, deferred } = registry.plan(nameOf(type));
     // Nobody else can see an in-process backend, so an event without handlers there need not go through it.
     const publishes = deferred.handlers.length > 0 || backend.capabilities?.shared !== false;
-    const last = async (event: Event): Promise<void> => {
-      const delayMs = delayOf(options);
-      if (publishes) publisher.assertCanDelay(event, delayMs);
-      await runInline(event, inline, this.#correlate);
-      if (publishes) await publisher.publish(event, delayMs);
+    const last: LastStep = async (event, definition) => {
+      const run = () => runInline(event, inline, this.#correlate);
+      if (!publishes) return this.#handle(event, run);
+      const emitted = this.#checked(event, definition, options);
+      if (this.#recorder !== undefined) return void (await this.#recorder.publish(emitted, run));
+      await run();
+      await this.#publish(emitted);
     };
     const inlinedBy = inline.handlers.length > 0 ? busOptions.source : undefined;
     await this.#prepare('emit', { type, data, options }, last, inlinedBy);
@@ -77,14 +88,11 @@ export class Emitter {
 
   async emitBatch(emissions: readonly Emission[]): Promise<PromiseSettledResult<EmitReceipt>[]> {
     this.parts.assertUsable();
-    const { publisher } = this.parts;
     const results: PromiseSettledResult<EmitReceipt>[] = [];
-    const ready: { event: Event; delayMs?: number; index: number }[] = [];
+    const ready: (Emitted & { readonly index: number })[] = [];
     const collect = (emission: Emission, index: number) =>
-      this.#prepare('emitBatch', emission, (event) => {
-        const delayMs = delayOf(emission.options);
-        publisher.assertCanDelay(event, delayMs);
-        ready.push({ event, delayMs, index });
+      this.#prepare('emitBatch', emission, (event, definition) => {
+        ready.push({ ...this.#checked(event, definition, emission.options), index });
         return DONE;
       }).catch((reason: unknown) => {
         results[index] = { status: 'rejected', reason };
@@ -92,7 +100,10 @@ export class Emitter {
     await Promise.all(emissions.map(collect));
     // A schema that answers late must not change the order of the events.
     ready.sort((a, b) => a.index - b.index);
-    const receipts = await publisher.publishAll(ready);
+    const receipts =
+      this.#recorder === undefined
+        ? await this.parts.publisher.publishAll(ready.map(({ outgoing }) => outgoing))
+        : await this.#recorder.publishAll(ready);
     receipts.forEach((receipt, i) => {
       results[ready[i]!.index] =
         receipt instanceof Error
@@ -104,13 +115,18 @@ export class Emitter {
 
   /** Nothing but making the envelope stands between the caller and the handlers. */
   #isPlain(type: EventKey, plan: DispatchPlan): boolean {
-    return !this.#middleware && plan.definition?.schema === undefined && typeof type === 'string';
+    if (!this.#direct || typeof type !== 'string') return false;
+    const { definition } = plan;
+    return (
+      definition === undefined ||
+      (definition.schema === undefined && definition.publishVersion === definition.version)
+    );
   }
 
   async #publishPrepared(emission: Emission): Promise<EmitReceipt> {
     let receipt: EmitReceipt | undefined;
-    await this.#prepare('emitAsync', emission, async (event) => {
-      receipt = await this.parts.publisher.publish(event, delayOf(emission.options));
+    await this.#prepare('emitAsync', emission, async (event, definition) => {
+      receipt = await this.#publish(this.#checked(event, definition, emission.options));
     });
     if (receipt === undefined) {
       throw new EventPublishError(
@@ -120,11 +136,30 @@ export class Emitter {
     return receipt;
   }
 
+  #handle(event: Event, run: () => Promise<void>): Promise<void> {
+    return this.#recorder === undefined ? run() : this.#recorder.handle(event, run);
+  }
+
+  /** @throws {EventConfigurationError} when the event cannot be published as the options want it. */
+  #checked(event: Event, definition: EventDefinition | undefined, options: EmitOptions | undefined): Emitted {
+    const { publisher, schemas } = this.parts;
+    const outgoing = { event: schemas.onPublish(event, definition), options: publishOptionsOf(options) };
+    const emitted = { event, outgoing };
+    if (this.#recorder === undefined) publisher.assertCan(outgoing.event, outgoing.options);
+    else this.#recorder.assertCan(emitted);
+    return emitted;
+  }
+
+  #publish(emitted: Emitted): Promise<EmitReceipt> {
+    const { event, options } = emitted.outgoing;
+    return this.#recorder?.publish(emitted) ?? this.parts.publisher.publish(event, options);
+  }
+
   /** Checks the data, makes the event and takes it through the emit middleware to its last step. */
   async #prepare(
     mode: EmitContext['mode'],
     { type, data, options }: Emission,
-    last: (event: Event) => Promise<void>,
+    last: LastStep,
     inlinedBy?: string,
   ): Promise<void> {
     const { registry, schemas, envelopes, options: busOptions } = this.parts;
@@ -133,12 +168,12 @@ export class Emitter {
     const checked = schemas.onEmit(definition, data);
     const value = checked instanceof Promise ? await checked : checked;
     const event = envelopes.make(name, value, definition, options, inlinedBy);
-    if (definition !== undefined) schemas.mark(event);
-    if (!this.#middleware) return last(event);
+    if (definition !== undefined) schemas.onEmitted(event);
+    if (!this.#middleware) return last(event, definition);
     let passed = false;
     const innermost: EmitStep = (passedOn) => {
       passed = true;
-      return last(passedOn);
+      return last(passedOn, definition);
     };
     await compose(busOptions.emitMiddleware, innermost)(event, { mode, options: options ?? {} });
     if (!passed) {

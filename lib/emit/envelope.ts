@@ -1,3 +1,4 @@
+import type { PublishOptions } from '../backends/backend.js';
 import { causeOf } from '../dispatch/correlation.js';
 import { EventConfigurationError } from '../errors.js';
 import { Event, type EventExtras } from '../event.js';
@@ -90,9 +91,21 @@ function refused(name: string, option: string, value: unknown, rule: string): Ev
   );
 }
 
-/** How long to hold an event back; `undefined` when it is due now. */
-export function delayOf(options: EmitOptions | undefined): number | undefined {
+/** What the backend is to be told beside the event; `undefined` when there is nothing, as for most events. */
+export function publishOptionsOf(options: EmitOptions | undefined): PublishOptions | undefined {
   if (options === undefined) return undefined;
+  const delayMs = delayOf(options);
+  const { id, transaction } = options;
+  if (delayMs === undefined && id === undefined && transaction === undefined) return undefined;
+  return {
+    ...(delayMs !== undefined && { delayMs }),
+    ...(id !== undefined && { deduplicate: true }),
+    ...(transaction !== undefined && { transaction }),
+  };
+}
+
+/** How long to hold an event back; `undefined` when it is due now. */
+function delayOf(options: EmitOptions): number | undefined {
   const delayMs = options.at === undefined ? options.delayMs : options.at.getTime() - Date.now();
   return delayMs !== undefined && delayMs > 0 ? delayMs : undefined;
 }

@@ -1,8 +1,9 @@
-import type { Outgoing } from './publisher.js';
+import type { PublishReceipt } from '../backends/backend.js';
+import type { Outgoing, PublishResult } from './publisher.js';
 
 interface Waiting {
   readonly outgoing: Outgoing;
-  readonly resolve: () => void;
+  readonly resolve: (receipt: PublishReceipt | void) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -13,11 +14,11 @@ export class PublishBatcher {
 
   constructor(
     private readonly limits: { readonly size: number; readonly maxDelayMs: number },
-    private readonly send: (entries: readonly Outgoing[]) => Promise<(Error | undefined)[]>,
+    private readonly send: (entries: readonly Outgoing[]) => Promise<PublishResult[]>,
   ) {}
 
   /** Resolves or rejects with this event's own result. */
-  add(outgoing: Outgoing): Promise<void> {
+  add(outgoing: Outgoing): Promise<PublishReceipt | void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ outgoing, resolve, reject });
       if (this.#waiting.length >= this.limits.size) void this.flush();
@@ -34,6 +35,10 @@ export class PublishBatcher {
     if (batch.length === 0) return;
     this.#waiting = [];
     const results = await this.send(batch.map(({ outgoing }) => outgoing));
-    batch.forEach(({ resolve, reject }, i) => (results[i] === undefined ? resolve() : reject(results[i])));
+    batch.forEach(({ resolve, reject }, i) => {
+      const result = results[i];
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    });
   }
 }

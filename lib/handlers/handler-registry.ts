@@ -92,9 +92,33 @@ export class HandlerRegistry {
     for (const { entries } of this.#patterns.values()) yield* entries;
   }
 
-  /** The names and patterns that have handlers. */
+  /** Whether any handler is to run in every process. */
+  hasBroadcasts(): boolean {
+    for (const { broadcast } of this.entries()) if (broadcast) return true;
+    return false;
+  }
+
+  /** Ids of the handlers whose circuit is not closed. */
+  openCircuits(): string[] {
+    const open = [...this.entries()].filter(
+      ({ circuit }) => circuit !== undefined && circuit.state !== 'closed',
+    );
+    return [...new Set(open.map(({ id }) => id))];
+  }
+
+  /** The names and patterns that have handlers, and every name that a definition gives to an event that has. */
   patterns(): string[] {
-    return [...this.#exact.keys(), ...this.#patterns.keys()];
+    const defined = [...this.#definitions.keys()].filter((name) => this.plan(name).all.handlers.length > 0);
+    return [...new Set([...this.#exact.keys(), ...this.#patterns.keys(), ...defined])];
+  }
+
+  /** Whether a plan for the name has handlers; true for names that cannot have one, which the dispatcher refuses. */
+  handles(name: string): boolean {
+    try {
+      return this.plan(name).all.handlers.length > 0;
+    } catch {
+      return true;
+    }
   }
 
   #entriesOf(pattern: string): HandlerEntry[] {

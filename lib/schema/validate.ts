@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { EventValidationError, UnrecoverableError, type EventValidationIssue } from '../errors.js';
-import { Event } from '../event.js';
+import type { Event } from '../event.js';
 import type { EventDefinition } from './define-event.js';
+import { upcastData } from './versions.js';
 
 /**
  * Runs a schema over the data of an event.
@@ -29,38 +30,41 @@ function toIssue({ message, path = [] }: StandardSchemaV1.Issue): EventValidatio
   return { path: keys.join('.'), message };
 }
 
+/** How strictly {@link toCurrent} reads. */
+export interface ReadingRules {
+  /** Run the schema over the data. */
+  readonly validate: boolean;
+  /** Take data that is newer than the definition for data of its version. */
+  readonly acceptNewer: boolean;
+}
+
 /**
- * Makes an event that came from a broker what its handlers expect: present name, present version, checked data.
+ * Makes an event that came from a broker or a store what its handlers expect: present name, present version, checked
+ * data.
  *
  * @throws {EventValidationError} when the data does not fit.
  * @throws {UnrecoverableError} when the event is newer than the definition, or an upcaster fails.
  */
-export function toCurrent(event: Event, definition: EventDefinition): Event | Promise<Event> {
-  if (event.version > definition.version) {
+export function toCurrent(
+  event: Event,
+  definition: EventDefinition,
+  { validate, acceptNewer }: ReadingRules,
+): Event | Promise<Event> {
+  const isNewer = event.version > definition.version;
+  if (isNewer && !acceptNewer) {
     throw new UnrecoverableError(
       `Event '${event.type}' arrived in version ${event.version}, but this process knows versions up to ${definition.version}. Deploy the newer definition, then retry the dead letter.`,
     );
   }
-  const data = upcast(event, definition);
+  if (event.version === definition.version && event.type === definition.name) {
+    if (definition.schema === undefined || !validate) return event;
+  }
+  const data = upcastData(event, definition);
+  if (definition.schema === undefined || !validate) {
+    return event.with(data, isNewer ? event.version : definition.version, definition.name);
+  }
+  // What passed the schema is of its version, whatever it was: a retry must not take it for something newer.
   const current = (checked: unknown) => event.with(checked, definition.version, definition.name);
-  if (definition.schema === undefined) return current(data);
   const checked = validateData(definition.name, definition.schema, data);
   return checked instanceof Promise ? checked.then(current) : current(checked);
-}
-
-function upcast(event: Event, { name, version, upcast: steps }: EventDefinition): unknown {
-  let data = event.data;
-  for (let from = event.version; from < version; from++) {
-    const step = steps[from];
-    if (step === undefined) continue; // without upcasters every version is taken to be compatible
-    try {
-      data = step(data as never);
-    } catch (cause) {
-      throw new UnrecoverableError(
-        `The upcaster of event '${name}' from version ${from} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-        { cause },
-      );
-    }
-  }
-  return data;
 }

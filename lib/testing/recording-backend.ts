@@ -1,4 +1,10 @@
-import type { BackendCapabilities, EventBackend, PublishEntry, PublishOptions } from '../backends/backend.js';
+import type {
+  BackendCapabilities,
+  EventBackend,
+  PublishEntry,
+  PublishOptions,
+  PublishReceipt,
+} from '../backends/backend.js';
 import type { DeadLetterStore } from '../dead-letters/dead-letter.js';
 import { nameOf } from '../emit/envelope.js';
 import type { Event } from '../event.js';
@@ -26,6 +32,7 @@ export class RecordingBackend implements EventBackend {
   readonly health: EventBackend['health'];
   readonly stats: EventBackend['stats'];
   readonly redeliver: EventBackend['redeliver'];
+  readonly cancel: EventBackend['cancel'];
   #events: Event[] = [];
 
   /** @param inner Where events go after they were recorded. Default: nowhere. */
@@ -41,13 +48,15 @@ export class RecordingBackend implements EventBackend {
     this.health = inner?.health?.bind(inner);
     this.stats = inner?.stats?.bind(inner);
     this.redeliver = inner?.redeliver?.bind(inner);
+    this.cancel = inner?.cancel?.bind(inner);
     this.publishBatch = inner?.publishBatch && ((entries) => this.#publishBatch(inner, entries));
   }
 
   /** Events the inner backend refused are not recorded. */
-  async publish(event: Event, options?: PublishOptions): Promise<void> {
-    await this.inner?.publish(event, options);
+  async publish(event: Event, options?: PublishOptions): Promise<PublishReceipt | void> {
+    const receipt = await this.inner?.publish(event, options);
     this.#events.push(event);
+    return receipt;
   }
 
   async close(): Promise<void> {
@@ -82,9 +91,12 @@ export class RecordingBackend implements EventBackend {
     this.#events = [];
   }
 
-  async #publishBatch(inner: EventBackend, entries: readonly PublishEntry[]): Promise<(Error | undefined)[]> {
-    const errors = await inner.publishBatch!(entries);
-    this.#events.push(...entries.filter((_, i) => errors[i] === undefined).map(({ event }) => event));
-    return errors;
+  async #publishBatch(
+    inner: EventBackend,
+    entries: readonly PublishEntry[],
+  ): Promise<(Error | PublishReceipt | void)[]> {
+    const results = await inner.publishBatch!(entries);
+    this.#events.push(...entries.filter((_, i) => !(results[i] instanceof Error)).map(({ event }) => event));
+    return results;
   }
 }

@@ -5,7 +5,7 @@ import { ArrayBackend, JsonArrayBackend } from './array-backend.js';
 
 Logger.overrideLogger(false); // the failures of the cases are meant
 
-const memory = { delay: true, ordering: true, broadcast: true, redelivery: true };
+const memory = { delay: true, ordering: true, broadcast: true, redelivery: true, dedup: true, cancel: true };
 
 describeBackend(() => new MemoryBackend(), memory, { name: 'MemoryBackend', concurrency: 10 });
 

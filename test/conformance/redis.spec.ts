@@ -1,54 +1,51 @@
-import { afterAll, beforeAll } from '@jest/globals';
+import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { RedisStreamsBackend } from 'nestjs-durable-events/redis';
 import { describeBackend } from 'nestjs-durable-events/testing';
-import type { TestServer } from '../support/services/private-server.js';
-import { startRedis } from '../support/services/redis.js';
+import { forkProgram } from '../support/fork-program.js';
+import { concurrency, leaseMs, maxEventBytes, redisStreams } from './redis-streams.js';
+import { useRedisBroker } from './use-redis-broker.js';
 
 Logger.overrideLogger(false); // the failures of the cases are meant
 
-/** Somebody else's server is not ours to kill: the cases about outages are then skipped, and say so. */
-const ownServer = process.env['REDIS_URL'] === undefined;
-const concurrency = 20;
-const leaseMs = 1000;
+const program = join(import.meta.dirname, 'programs/redis-streams.ts');
 
-let server: TestServer;
-let client: Redis;
-beforeAll(async () => {
-  server = await startRedis();
-  client = new Redis(server.url);
-  client.on('error', () => undefined); // the outages are meant, too
-});
-afterAll(async () => {
-  client.disconnect();
-  await server.stop();
-});
+const broker = useRedisBroker();
 
 describeBackend(
-  ({ namespace, group }) =>
-    new RedisStreamsBackend({
-      connection: server.url,
-      namespace,
-      group,
-      concurrency,
-      leaseMs,
-      publishTimeoutMs: 1000,
-    }),
-  { durable: true, delay: true, broadcast: true, redelivery: true, shared: true },
+  redisStreams(() => broker.url),
+  {
+    durable: true,
+    delay: true,
+    ordering: true,
+    broadcast: true,
+    redelivery: true,
+    shared: true,
+    dedup: true,
+    cancel: true,
+    maxEventBytes,
+  },
   {
     name: 'RedisStreamsBackend',
     concurrency,
     leaseMs,
     timeoutMs: 10_000,
+    ...broker.hooks,
+    fork: () => forkProgram(program, { CONFORMANCE_REDIS: broker.url }),
     corrupt: async ({ namespace }, text) => {
-      await client.xadd(`{${namespace}}:stream`, '*', 'event', text);
+      await broker.client.xadd(`{${namespace}}:stream`, '*', 'event', text);
     },
-    outage: ownServer
-      ? async () => {
-          await server.kill9();
-          return () => server.restart();
-        }
-      : undefined,
+    erase: async ({ namespace }) => {
+      await broker.client.del(await broker.client.keys(`{${namespace}}:*`));
+    },
+    borrow: async ({ namespace, group }) => {
+      const borrowed = new Redis(broker.url);
+      return {
+        backend: new RedisStreamsBackend({ connection: borrowed, namespace, group }),
+        use: () => borrowed.ping(),
+        dispose: () => borrowed.disconnect(),
+      };
+    },
   },
 );

@@ -41,3 +41,21 @@ it('settled() tells when a handler gave up', async () => {
   bus.on('order.paid', () => Promise.reject(new Error('no money')));
   await expect(settled(bus, () => bus.emitAsync('order.placed', 1))).rejects.toThrow('no money');
 });
+
+it('settled() waits for broadcast handlers as for the others', async () => {
+  const namespace = `settled-broadcast-${process.pid}-${Date.now()}`;
+  const broadcasting = createEventBus(new RedisStreamsBackend({ connection: server.url, namespace }));
+  try {
+    const calls: string[] = [];
+    const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    broadcasting.on('cache.changed', () => after(1).then(() => calls.push('group')));
+    broadcasting.on('cache.changed', () => after(50).then(() => calls.push('everybody')), {
+      broadcast: true,
+    });
+    await broadcasting.start();
+    await settled(broadcasting, () => broadcasting.emitAsync('cache.changed', 1));
+    expect(calls.toSorted()).toEqual(['everybody', 'group']);
+  } finally {
+    await broadcasting.close();
+  }
+});

@@ -8,6 +8,7 @@ const here = join(packageRoot, 'test/faults');
 /** The programs of the child processes, ready for Node. They use the package by its name, as it is built in dist. */
 export interface BuiltPrograms {
   readonly service: string;
+  readonly ledger: string;
   remove(): void;
 }
 
@@ -28,6 +29,7 @@ export function buildPrograms(): BuiltPrograms {
   }
   return {
     service: join(folder, 'service.js'),
+    ledger: join(folder, 'ledger-process.js'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -1,8 +1,7 @@
 import { expect, it } from '@jest/globals';
-import { describeWithOwnRedis } from '../support/services/redis.js';
 import { HANDLERS, type OrderPlaced } from './programs/settings.js';
 import type { Stage } from './stage.js';
-import { useStage } from './use-stage.js';
+import { describeDurable } from './use-stage.js';
 
 const TIMEOUT_MS = 90_000;
 
@@ -11,9 +10,7 @@ function sound(count: number): OrderPlaced[] {
   return Array.from({ length: count }, (_, n) => ({ n }));
 }
 
-describeWithOwnRedis('Redis Streams: a process that crashes', () => {
-  const scene = useStage();
-
+describeDurable('a process that crashes', (scene) => {
   it(
     'right after an awaited emit leaves the event to others, even if Redis crashes, too',
     async () => {
@@ -49,7 +46,7 @@ describeWithOwnRedis('Redis Streams: a process that crashes', () => {
       await stage.untilSettled();
       const invoices = stage.ledger.of('invoice').get(ids[25]!)!;
       expect(invoices.map(({ by }) => by)).toEqual(['service-1', 'service-2']);
-      expect(await stage.redis.deadLetters()).toEqual([]);
+      expect(await stage.broker.deadLetters()).toEqual([]);
     },
     TIMEOUT_MS,
   );
@@ -61,14 +58,14 @@ describeWithOwnRedis('Redis Streams: a process that crashes', () => {
       const orders = sound(50);
       orders[25] = { n: 25, fault: 'crash' };
       const ids = await stage.place(...orders);
-      const crashes = await restartUntil(stage, async () => (await stage.redis.deadLetters()).length > 0);
+      const crashes = await restartUntil(stage, async () => (await stage.broker.deadLetters()).length > 0);
       const [poison] = ids.splice(25, 1);
       await stage.untilHandled(ids);
       await stage.untilSettled();
 
       expect(crashes).toBe(3);
       expect(stage.ledger.of('invoice').get(poison!)).toHaveLength(3);
-      const [letter, ...others] = await stage.redis.deadLetters();
+      const [letter, ...others] = await stage.broker.deadLetters();
       expect(others).toEqual([]);
       expect(letter).toMatchObject({ event: { id: poison }, handlerId: '*', status: 'dead' });
       expect(letter!.attempts[0]!.error.message).toContain('taken up 3 times and never finished');

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { EventBusStats } from 'nestjs-durable-events';
-import type { ServiceSettings } from './programs/settings.js';
+import type { Command, FaultPoint, ServiceSettings } from './programs/settings.js';
 
 /** A Nest application in a process of its own. */
 export class ServiceProcess {
@@ -13,14 +13,15 @@ export class ServiceProcess {
   readonly placed: Promise<void>;
   /** Resolves with the signal that ended it, else with its exit code. */
   readonly ended: Promise<NodeJS.Signals | number>;
+  readonly name: string;
+  /** A start that fails is no failure of the test: somebody starts it again, as a process manager does. */
+  supervised = false;
+  #started = false;
   readonly #child: ChildProcess;
   #signals: NodeJS.Signals[] = ['SIGKILL'];
 
-  constructor(
-    program: string,
-    readonly name: string,
-    settings: ServiceSettings,
-  ) {
+  constructor(program: string, settings: ServiceSettings) {
+    this.name = settings.name;
     // Options of the process that runs the tests are not meant for this one.
     const child = fork(program, [JSON.stringify(settings)], {
       execArgv: [],
@@ -31,7 +32,7 @@ export class ServiceProcess {
     child.stdout!.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     child.stderr!.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.ended = once(child, 'close').then(([code, signal]) => (signal ?? code) as NodeJS.Signals | number);
-    this.ready = this.#told('ready');
+    this.ready = this.#told('ready').then(() => void (this.#started = true));
     this.placed = this.#told('placed');
     // Who waits for them sees why they reject; a process that is killed on purpose has nobody waiting.
     for (const promise of [this.ready, this.placed]) promise.catch(() => undefined);
@@ -44,7 +45,13 @@ export class ServiceProcess {
   /** It ended otherwise than by a signal that it was sent, or a crash of its own making. */
   get failed(): boolean {
     const { exitCode, signalCode } = this.#child;
+    if (this.supervised && this.refusedToStart) return false;
     return exitCode !== null || (signalCode !== null && !this.#signals.includes(signalCode));
+  }
+
+  /** It ended by itself before it was ready, because something that it needs was away. */
+  get refusedToStart(): boolean {
+    return !this.#started && this.#child.exitCode !== null;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -59,13 +66,27 @@ export class ServiceProcess {
 
   /** Lets held orders go on. */
   release(): void {
-    this.#child.send('release');
+    this.#send('release');
+  }
+
+  /** Ends its traffic; {@link placed} tells when all of it is confirmed. */
+  enough(): void {
+    this.#send('enough');
+  }
+
+  /** Makes it crash when it comes there next. */
+  crashAt(point: FaultPoint): void {
+    this.#send({ crashAt: point });
   }
 
   async stats(): Promise<EventBusStats> {
     const reply = this.#reply((message): message is EventBusStats => typeof message === 'object');
-    this.#child.send('stats');
+    this.#send('stats');
     return reply;
+  }
+
+  #send(command: Command): void {
+    this.#child.send(command);
   }
 
   async #told(what: string): Promise<void> {
@@ -87,7 +108,8 @@ export class ServiceProcess {
   }
 }
 
-function plainEnvironment(): NodeJS.ProcessEnv {
+/** That of the tests, without the options of their Node. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, ...environment } = process.env;
   return environment;
 }

@@ -1,15 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { describeWithOwnRedis } from '../support/services/redis.js';
-import { missing } from './accounts.js';
+import { losses } from './accounts.js';
 import type { Ledger } from './ledger.js';
 import { HANDLERS, refusedAmong } from './programs/settings.js';
 import type { ServiceProcess } from './service-process.js';
-import { useStage } from './use-stage.js';
+import { describeDurable, useStage } from './use-stage.js';
 
 const TIMEOUT_MS = 90_000;
 
-describeWithOwnRedis('Redis Streams: SIGTERM during load', () => {
-  const scene = useStage();
+describeDurable('SIGTERM during load', (scene) => {
   /** Long enough that nothing in these tests can be taken over because a lease ended. */
   const leaseMs = 120_000;
 
@@ -33,9 +31,9 @@ describeWithOwnRedis('Redis Streams: SIGTERM during load', () => {
       expect(await producer.ended).toBe('SIGTERM');
       await stage.untilSettled();
 
-      const deadLetters = await stage.redis.deadLetters();
+      const deadLetters = await stage.broker.deadLetters();
       const ledger = stage.ledger.read();
-      expect(missing(ledger, deadLetters)).toEqual([]);
+      expect(losses({ ledger, deadLetters, outstanding: [] })).toEqual([]);
       expect(deadLetters.every(({ handlerId }) => handlerId === 'audit')).toBe(true);
       expect(deadLetters).toHaveLength(refusedAmong(ledger.of('confirmed').size));
       // A shutdown that has the time to finish repeats nothing.
@@ -66,14 +64,14 @@ describeWithOwnRedis('Redis Streams: SIGTERM during load', () => {
             .map(({ by }) => by),
         ).toEqual([staying.name]);
       }
-      expect(await stage.redis.deadLetters()).toEqual([]);
+      expect(await stage.broker.deadLetters()).toEqual([]);
     },
     TIMEOUT_MS,
   );
 });
 
 describe('Memory: SIGTERM during load', () => {
-  const scene = useStage();
+  const scene = useStage('redis-streams');
 
   it(
     'lets a full queue be handled before the process ends, retries included',

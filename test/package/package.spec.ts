@@ -29,6 +29,7 @@ afterAll(() => work.remove());
 
 const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   exports: Record<string, unknown>;
+  bin: Record<string, string>;
 };
 const entries = Object.keys(manifest.exports)
   .filter((entry) => entry !== './package.json')
@@ -39,9 +40,20 @@ it('contains the build, the documents of the package and nothing else', () => {
   expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
 });
 
+it('has a command, which needs no driver to print SQL', () => {
+  const folder = createConsumer(work.path, packed, { nest: 12, type: 'module' });
+  const command = join('node_modules/nestjs-durable-events', manifest.bin['nestjs-durable-events']!);
+  expect(readFileSync(join(folder, command), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  expect(runNode(folder, [command, 'sql', '--tables', 'inbox'])).toContain('CREATE TABLE IF NOT EXISTS');
+});
+
 describe.each([11, 12] as const)('with Nest %i', (nest) => {
   it.each(entries)('gives import and require one and the same %s', (entry) => {
-    const folder = createConsumer(work.path, packed, { nest, type: 'commonjs', peers: ['ioredis'] });
+    const folder = createConsumer(work.path, packed, {
+      nest,
+      type: 'commonjs',
+      peers: ['ioredis', '@nestjs/microservices'],
+    });
     const script = `
       const required = require('${entry}');
       import('${entry}').then((imported) => {
@@ -69,6 +81,36 @@ describe.each([11, 12] as const)('with Nest %i', (nest) => {
       await NestFactory.createApplicationContext(Application, { logger: false, abortOnError: false }).catch(show);`;
     const output = runNode(folder, ['--input-type=module', '--eval', script]);
     expect(output).toMatch(/^(EVENT_CONFIGURATION .*npm install ioredis.*\n){2}$/);
+  });
+
+  it('names the package to install where bullmq is missing', () => {
+    const folder = createConsumer(work.path, packed, { nest, type: 'module', peers: ['ioredis'] });
+    const script = `
+      import { createEvent } from 'nestjs-durable-events';
+      import { BullMQBackend } from 'nestjs-durable-events/bullmq';
+
+      const backend = new BullMQBackend({ connection: 'redis://127.0.0.1:1', group: 'app' });
+      const show = (error) => console.log(error.code, error.message);
+      await backend.publish(createEvent('order.placed', {})).catch(show);
+      await backend.subscribe(() => undefined).catch(show);
+      await backend.close();`;
+    const output = runNode(folder, ['--input-type=module', '--eval', script]);
+    expect(output).toMatch(/^(EVENT_CONFIGURATION .*npm install bullmq ioredis\n){2}$/);
+  });
+
+  it('names the package to install where pg is missing', () => {
+    const folder = createConsumer(work.path, packed, { nest, type: 'module' });
+    const script = `
+      import { PostgresDeadLetterStore, PostgresInbox } from 'nestjs-durable-events/postgres';
+
+      const connection = 'postgresql://user:secret@127.0.0.1:1/database';
+      for (const Store of [PostgresDeadLetterStore, PostgresInbox]) {
+        const store = new Store({ connection });
+        await store.open('app').catch((error) => console.log(error.code, error.message));
+        await store.close();
+      }`;
+    const output = runNode(folder, ['--input-type=module', '--eval', script]);
+    expect(output).toMatch(/^(EVENT_CONFIGURATION .*npm install pg\n){2}$/);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type EventDispatcher,
 } from '../../lib/backends/backend.js';
 import type { RedisStreamsOptions } from '../../lib/backends/redis-streams/options.js';
+import { createDeadLetter } from '../../lib/dead-letters/create-dead-letter.js';
 import type { DeadLetter } from '../../lib/dead-letters/dead-letter.js';
 import type { Event } from '../../lib/event.js';
 import { RedisStreamsBackend } from '../../lib/redis.js';
@@ -54,9 +55,13 @@ export class Harness {
     });
     backend.attach({
       source: 'app',
+      onKeyFailure: 'block-key',
       hasBroadcastHandlers: () => false,
+      patterns: () => [],
+      handles: () => true,
       report: (error) => this.reports.push(error),
       deadLetter: () => Promise.reject(new Error('This backend keeps its dead letters itself.')),
+      deadLettered: (_, error) => this.reports.push(error),
       ...host,
     });
     this.#backends.push(backend);
@@ -92,20 +97,9 @@ export function typesOf(seen: readonly Seen[]): string[] {
 
 /** A dead letter of `event` and `handlerId`, as a dispatcher makes it. */
 export function deadLetterOf(event: Event, handlerId: string, failedAt = new Date()): DeadLetter {
-  return {
-    id: `${event.id}:${handlerId}`,
-    event,
-    handlerId,
-    status: 'dead',
-    attempts: [
-      {
-        at: failedAt.getTime(),
-        durationMs: 1,
-        error: { name: 'Error', message: `no luck with ${event.type}` },
-      },
-    ],
-    failedAt,
-  };
+  const error = { name: 'Error', message: `no luck with ${event.type}` };
+  const attempt = { at: failedAt.getTime(), durationMs: 1, error };
+  return { ...createDeadLetter(event, handlerId, [attempt]), failedAt };
 }
 
 /** A promise and its resolver, for handlers that wait until the test says so. */

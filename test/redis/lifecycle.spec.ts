@@ -34,7 +34,9 @@ describe('Redis Streams: lifecycle', () => {
     await waitFor(() => second.length === 2);
 
     let drained = false;
-    const draining = leaving.drain({ signal: AbortSignal.timeout(10_000) }).then(() => (drained = true));
+    const draining = leaving
+      .drain({ final: false, signal: AbortSignal.timeout(10_000) })
+      .then(() => (drained = true));
     await leaving.publish(createEvent('late', {}));
     await waitFor(() => second.length === 3);
     expect(drained).toBe(false);
@@ -58,12 +60,13 @@ describe('Redis Streams: lifecycle', () => {
     ];
     await leaving.publishBatch(batch.map((event) => ({ event })));
     await waitFor(async () => (await leaving.stats())['buffered']! > 0);
+    const buffered = (await leaving.stats())['buffered'];
     const second = await test.consume(test.backend({ leaseMs: 60_000 }));
-    const draining = leaving.drain({ signal: AbortSignal.timeout(10_000) });
+    const draining = leaving.drain({ final: false, signal: AbortSignal.timeout(10_000) });
     await waitFor(() => second.length === 50, { timeoutMs: 2000 });
     expect(second.every(({ delivery }) => delivery.redelivered === false)).toBe(true);
     open();
-    await draining;
+    expect((await draining).released).toBeGreaterThanOrEqual(buffered!);
     expect(new Set([...first, ...second].map(({ event }) => event.id)).size).toBe(351);
   });
 
@@ -77,7 +80,7 @@ describe('Redis Streams: lifecycle', () => {
     await waitFor(() => first.length === 1);
     const second = await test.consume(test.backend({ leaseMs: 60_000 }));
     const startedAt = Date.now();
-    await leaving.drain({ signal: AbortSignal.timeout(200) });
+    expect(await leaving.drain({ final: false, signal: AbortSignal.timeout(200) })).toEqual({ released: 1 });
     expect(Date.now() - startedAt).toBeLessThan(3000);
     expect(first[0]!.delivery.signal!.aborted).toBe(true);
     await waitFor(() => second.length === 1);
@@ -91,7 +94,7 @@ describe('Redis Streams: lifecycle', () => {
     });
     await leaving.publish(createEvent('interrupted', {}));
     await waitFor(() => first.length === 1);
-    await leaving.drain({ signal: AbortSignal.abort() });
+    await leaving.drain({ final: false, signal: AbortSignal.abort() });
     const second = await test.consume(test.backend());
     await waitFor(() => second.length === 1);
     expect(second[0]!.delivery).toMatchObject({ handlerId: 'mail', attempt: 2 });
@@ -104,7 +107,7 @@ describe('Redis Streams: lifecycle', () => {
     const seen = await test.consume(backend);
     await backend.publish(createEvent('any', {}));
     await waitFor(() => seen.length === 2);
-    expect(await connections()).toBe(before + 3);
+    expect(await connections()).toBe(before + 4);
     await backend.close();
     await waitFor(async () => (await connections()) === before);
     expect(await test.client.xinfo('CONSUMERS', test.key('stream'), 'service')).toEqual([]);
@@ -235,7 +238,11 @@ describeWithOwnRedis('Redis Streams: in a cluster', () => {
       });
       await Promise.all([1, 2, 3].map((n) => backend.publish(createEvent('clustered', n))));
       await backend.publish(createEvent('delayed', 4), { delayMs: 50 });
-      await waitFor(() => seen.length === 4 * 4);
+      for (const n of [5, 6]) await backend.publish(createEvent('keyed', n, { key: 'a' }));
+      await backend.publish(createEvent('keyed', 7, { key: 'a' }), { delayMs: 50 });
+      await waitFor(() => seen.length === 7 * 4);
+      const grouped = seen.filter(({ event, delivery }) => event.key && delivery.audience === 'group');
+      expect(grouped.map(({ event }) => event.data)).toEqual([5, 5, 5, 6, 6, 6, 7, 7, 7]);
       await backend.idle(AbortSignal.timeout(5000));
       expect(test.reports).toEqual([]);
       await backend.close();

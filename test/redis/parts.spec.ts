@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { Lookahead } from '../../lib/backends/redis-streams/lookahead.js';
-import { Periodic } from '../../lib/backends/redis-streams/periodic.js';
+import { Lookahead } from '../../lib/backends/shared/lookahead.js';
+import { Periodic } from '../../lib/backends/shared/periodic.js';
 import { ServerClock } from '../../lib/backends/redis-streams/server-clock.js';
 import { waitFor } from '../support/wait-for.js';
 

@@ -4,8 +4,10 @@ import {
   EventConfigurationError,
   EventPublishError,
   EventSerializationError,
+  EventTooLargeError,
 } from '../../lib/errors.js';
 import { createEvent } from '../../lib/event.js';
+import { encodeEvent } from '../../lib/wire/cloud-events.js';
 import { RedisStreamsBackend } from '../../lib/redis.js';
 import { describeWithOwnRedis, startRedis } from '../support/services/redis.js';
 import { waitFor } from '../support/wait-for.js';
@@ -68,6 +70,39 @@ describeWithOwnRedis('Redis Streams: publishing', () => {
     expect(await redis.test.client.xlen(redis.test.key('stream'))).toBe(2);
   });
 
+  it('refuses what is larger than maxEventBytes before anything is sent, and only that', async () => {
+    const backend = redis.test.backend({ maxEventBytes: 1000 });
+    expect(backend.capabilities.maxEventBytes).toBe(1000);
+    // Short enough in characters, too long in bytes.
+    const large = createEvent('report.made', '漢'.repeat(300));
+    const size = Buffer.byteLength(encodeEvent(large));
+    const results = await backend.publishBatch([
+      { event: createEvent('small', 1) },
+      { event: large },
+      { event: createEvent('small', 'x'.repeat(700)) },
+    ]);
+    expect(results[1]).toBeInstanceOf(EventTooLargeError);
+    expect((results[1] as Error).message).toContain(
+      `Event 'report.made' (${large.id}) has ${size} bytes in its wire form, and the limit is 1000 (option 'maxEventBytes' of RedisStreamsBackend)`,
+    );
+    expect([results[0], results[2]]).toEqual([undefined, undefined]);
+    expect(await redis.test.client.xlen(redis.test.key('stream'))).toBe(2);
+  });
+
+  it('takes an event of exactly maxEventBytes, by default of 16 MiB', async () => {
+    const backend = redis.test.backend();
+    const seen = await redis.test.consume(backend);
+    const limit = 16 * 1024 * 1024;
+    const id = 'large';
+    const head = Buffer.byteLength(encodeEvent(createEvent('large', '', { id })));
+    await expect(backend.publish(createEvent('large', 'x'.repeat(limit - head + 1), { id }))).rejects.toThrow(
+      `has ${limit + 1} bytes`,
+    );
+    await backend.publish(createEvent('large', 'x'.repeat(limit - head), { id }));
+    await waitFor(() => seen.length === 1, { timeoutMs: 10_000 });
+    expect((seen[0]!.event.data as string).length).toBe(limit - head);
+  });
+
   it('rejects when Redis is out of memory, and works again afterwards', async () => {
     const backend = redis.test.backend();
     await backend.publish(createEvent('before', 1));
@@ -106,6 +141,8 @@ describeWithOwnRedis('Redis Streams: publishing', () => {
     expect(make({ concurrency: 0 })).toThrow('Set it to a whole number of at least 1.');
     expect(make({ leaseMs: 20 })).toThrow("Option 'leaseMs'");
     expect(make({ maxDeliveries: 1.5 })).toThrow("Option 'maxDeliveries'");
+    expect(make({ deduplicationMs: -1 })).toThrow("Option 'deduplicationMs'");
+    expect(make({ maxEventBytes: 1e9 })).toThrow('Set it to a whole number from 1 to 67108864.');
     expect(make({ trimMinAgeMs: Infinity })).not.toThrow();
   });
 

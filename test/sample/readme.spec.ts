@@ -30,6 +30,8 @@ describe('links', () => {
   const documents = [
     'README.md',
     'sample/01-signup/README.md',
+    'sample/02-backends/README.md',
+    'sample/03-event-sourcing/README.md',
     'test/bench/README.md',
     ...readdirSync(join(packageRoot, 'docs'), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.md'))

@@ -6,24 +6,31 @@ import { join } from 'node:path';
 import { packageRoot } from '../support/built-package.js';
 import { waitFor } from '../support/wait-for.js';
 
-const sample = join(packageRoot, 'sample/01-signup');
+/** The samples, and what to start once they are built. */
+const MAIN = {
+  '01-signup': 'sample/01-signup/dist/main.js',
+  '02-backends': 'sample/02-backends/dist/02-backends/src/main.js',
+  '03-event-sourcing': 'sample/03-event-sourcing/dist/main.js',
+};
 
-/** As `npm start` does. */
-export function buildSample(): void {
-  execFileSync(process.execPath, ['node_modules/@nestjs/cli/bin/nest.js', 'build', '01-signup'], {
+export type Sample = keyof typeof MAIN;
+
+/** As the scripts that start the samples do. */
+export function buildSample(sample: Sample): void {
+  execFileSync(process.execPath, ['node_modules/@nestjs/cli/bin/nest.js', 'build', sample], {
     cwd: packageRoot,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
 
-/** The built sample in a process of its own. */
+/** A built sample in a process of its own. */
 export class SampleProcess {
   output = '';
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(args: readonly string[], environment: Record<string, string>) {
-    this.#child = spawn(process.execPath, [join(sample, 'dist/main.js'), ...args], {
+  constructor(sample: Sample, args: readonly string[], environment: Record<string, string>) {
+    this.#child = spawn(process.execPath, [join(packageRoot, MAIN[sample]), ...args], {
       env: {
         PATH: process.env['PATH'],
         PORT: '0',
@@ -44,9 +51,9 @@ export class SampleProcess {
   }
 
   /** The first match in what it writes. */
-  until(pattern: RegExp): Promise<string> {
+  until(pattern: RegExp, timeoutMs = 15_000): Promise<string> {
     const message = () => `${pattern} in the output:\n${this.output}`;
-    return waitFor(() => pattern.exec(this.output)?.[0], { timeoutMs: 15_000, message });
+    return waitFor(() => pattern.exec(this.output)?.[0], { timeoutMs, message });
   }
 
   interrupt(): void {
@@ -71,7 +78,9 @@ export class DataFolder {
   /** Usernames with a mail in the outbox. */
   async mailed(): Promise<string[]> {
     const names = await readdir(join(this.path, 'outbox'));
-    return names.map((name) => name.replace('.eml', '')).sort();
+    // A process that was killed may have left one half written, under another name.
+    const mails = names.filter((name) => name.endsWith('.eml'));
+    return mails.map((name) => name.replace('.eml', '')).sort();
   }
 
   /** Distinct sign-ups in a journal. */

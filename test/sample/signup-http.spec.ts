@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventBus, QueueFullError } from 'nestjs-durable-events';
+import { EventBus, MemoryBackend, QueueFullError } from 'nestjs-durable-events';
 import { AppModule } from '../../sample/01-signup/src/app.module.js';
 import { CrmClient } from '../../sample/01-signup/src/crm/crm.client.js';
 import { readSettings, type Settings } from '../../sample/01-signup/src/settings.js';
@@ -17,9 +17,12 @@ let settings: { -readonly [K in keyof Settings]: Settings[K] };
 
 beforeEach(async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'signup-'));
-  settings = readSettings({ DATA_DIR: dataDir, PORT: '0', CRM_FAILURE_RATE: '0', CRM_LATENCY_MS: '0' });
+  settings = readSettings({ PORT: '0', CRM_FAILURE_RATE: '0', CRM_LATENCY_MS: '0' }, dataDir);
   settings.signupsPerMinute = 1000;
-  app = await NestFactory.create(AppModule.with(settings, 'http'), { logger: false, abortOnError: false });
+  app = await NestFactory.create(AppModule.with(settings, new MemoryBackend({ overflow: 'reject' })), {
+    logger: false,
+    abortOnError: false,
+  });
   await app.listen(0, '127.0.0.1');
   url = await app.getUrl();
 });

@@ -88,3 +88,18 @@ it('refuses connections until it resumes, on the same port', async () => {
   again.socket.write('hello');
   await waitFor(() => again.heard() === 'hello');
 });
+
+it('strands open connections for good, and serves new ones', async () => {
+  const stranded = await client();
+  stranded.socket.write('a');
+  await waitFor(() => stranded.heard() === 'a');
+  proxy.strand();
+  stranded.socket.write('b');
+  const next = await client();
+  next.socket.write('c');
+  await waitFor(() => next.heard() === 'c');
+  await proxy.resume();
+  next.socket.write('d');
+  await waitFor(() => next.heard() === 'cd');
+  expect([stranded.heard(), stranded.error()]).toEqual(['a', undefined]);
+});

@@ -26,6 +26,14 @@ export class TcpProxy {
     this.#targetPort = targetPort;
   }
 
+  /** The URL of the server, by way of this. */
+  inFrontOf(url: string): string {
+    const address = new URL(url);
+    address.hostname = '127.0.0.1';
+    address.port = String(this.port);
+    return address.href;
+  }
+
   /** Connections that are open now. */
   get connections(): number {
     return this.#links.size;
@@ -40,6 +48,11 @@ export class TcpProxy {
   blackhole(): void {
     this.#mode = 'blackhole';
     for (const link of this.#links) link.hold();
+  }
+
+  /** Half-open for good: as a blackhole, but for the connections that are open now alone. New ones work. */
+  strand(): void {
+    for (const link of this.#links) link.strand();
   }
 
   /** Resets every open connection, and refuses new ones. */
@@ -86,6 +99,7 @@ class Link {
   readonly #onClosed: () => void;
   #target: Socket | undefined;
   #holding = true;
+  #stranded = false;
   #broken = false;
 
   constructor(client: Socket, targetPort: number, onClosed: () => void) {
@@ -97,6 +111,7 @@ class Link {
 
   /** Starts, or starts again, to pass on what both sides say. */
   forward(): void {
+    if (this.#stranded || !this.#holding) return;
     this.#holding = false;
     if (this.#broken) return this.reset();
     this.#target ??= this.#watch(connect({ port: this.#targetPort, host: '127.0.0.1', allowHalfOpen: true }));
@@ -107,6 +122,11 @@ class Link {
   hold(): void {
     this.#holding = true;
     for (const side of this.#sides()) side.unpipe().pause();
+  }
+
+  strand(): void {
+    this.#stranded = true;
+    this.hold();
   }
 
   reset(): void {

@@ -39,7 +39,14 @@ afterAll(() => work.remove());
 
 it.each(documents)('the examples in %s compile', (file) => {
   const peers = [
+    '@aws-sdk/client-sqs',
+    'amqplib',
+    'bullmq',
     'ioredis',
+    '@nestjs/microservices',
+    'pg',
+    '@types/pg',
+    'typeorm',
     'zod',
     'valibot',
     'arktype',

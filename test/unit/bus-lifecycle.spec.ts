@@ -183,7 +183,7 @@ describe('closing', () => {
         return new Promise(() => undefined);
       }
     }
-    const bus = createEventBus({ backend: new Hanging(), drainTimeoutMs: 20 });
+    const bus = createEventBus({ backend: new Hanging(), drainTimeoutMs: 20, abortGraceMs: 20 });
     void bus.start();
     const begin = performance.now();
     await bus.close();

@@ -133,7 +133,7 @@ describe('the envelope', () => {
 describe('emitAsync', () => {
   it('resolves with id and backend, and rejects when the backend does not confirm', async () => {
     class Failing extends PlainBackend {
-      override publish(event: Event): Promise<void> {
+      override publish(event: Event) {
         return event.data === 'bad' ? Promise.reject(new Error('disk full')) : super.publish(event);
       }
     }

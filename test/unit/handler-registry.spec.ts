@@ -9,7 +9,7 @@ function entry(id: string, pattern: string, more: Partial<HandlerEntry> = {}): H
   return {
     id,
     pattern,
-    owner: id,
+    owner: { id },
     label: id,
     priority: 0,
     order: order++,
@@ -68,6 +68,20 @@ describe('the registry', () => {
     expect(registry.patterns()).toEqual(['a']);
   });
 
+  it('names the former names of an event that it has a handler for, and of no other', () => {
+    const registry = registryOf(entry('one', 'order.placed'), entry('two', 'invoice.*'));
+    registry.define(defineEvent('order.placed', { version: 1, aliases: ['order-created'] }));
+    registry.define(defineEvent('invoice.sent', { version: 1, aliases: ['invoice-mailed'] }));
+    registry.define(defineEvent('stock.taken', { version: 1, aliases: ['stock-used'] }));
+    expect(registry.patterns().sort()).toEqual([
+      'invoice-mailed',
+      'invoice.*',
+      'invoice.sent',
+      'order-created',
+      'order.placed',
+    ]);
+  });
+
   it('keeps plans of ever new names within a bound', () => {
     const registry = registryOf(entry('star', '*'));
     for (let i = 0; i < 25_000; i++) registry.plan(`made.up.${i}`);
@@ -75,8 +89,9 @@ describe('the registry', () => {
   });
 
   it('refuses one id for two handlers, not for two patterns of one', () => {
-    const registry = registryOf(entry('same', 'a', { owner: 1 }), entry('same', 'b', { owner: 1 }));
-    expect(() => registry.add(entry('same', 'c', { owner: 2, label: 'Other.handler' }))).toThrow(
+    const owner = {};
+    const registry = registryOf(entry('same', 'a', { owner }), entry('same', 'b', { owner }));
+    expect(() => registry.add(entry('same', 'c', { owner: {}, label: 'Other.handler' }))).toThrow(
       "Handlers same and Other.handler both have the id 'same'.",
     );
     expect(ids(registry.plan('c').all)).toEqual([]);

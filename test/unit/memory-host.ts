@@ -8,8 +8,12 @@ export function recordingHost(): BackendHost & { readonly reported: string[]; re
     reported,
     kept,
     source: 'test',
+    onKeyFailure: 'block-key',
+    patterns: () => [],
+    handles: () => true,
     hasBroadcastHandlers: () => false,
     report: (error) => void reported.push(error.message),
+    deadLettered: ({ event }) => void kept.push(event),
     deadLetter: (event) => {
       kept.push(event);
       return Promise.resolve();

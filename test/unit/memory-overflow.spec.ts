@@ -20,7 +20,7 @@ import { recordingHost } from './memory-host.js';
 
 Logger.overrideLogger(false); // the failures below are meant
 
-const closers: (() => Promise<void>)[] = [];
+const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   jest.useRealTimers();
   for (const close of closers.splice(0)) await close();
@@ -234,4 +234,22 @@ it('a retried dead letter waits for room whatever the overflow', async () => {
     running.shift()!.end();
   }
   await redelivered;
+});
+
+it("overflow: 'wait' does not let handlers that emit wait for each other", async () => {
+  const backend = new MemoryBackend({ workers: 2, queueSize: 1, overflow: 'wait' });
+  const waiting = createEventBus(backend);
+  closers.push(() => waiting.close());
+  let leaves = 0;
+  waiting.on('branch', async () => {
+    for (let i = 0; i < 3; i++) await waiting.emitAsync('leaf', i);
+  });
+  waiting.on('leaf', async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    leaves++;
+  });
+  await waiting.start();
+  await Promise.all(Array.from({ length: 10 }, () => waiting.emitAsync('branch', 0)));
+  await waiting.idle({ timeoutMs: 5000 });
+  expect(leaves).toBe(30);
 });

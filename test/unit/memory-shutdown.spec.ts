@@ -86,7 +86,7 @@ it('drain() waits for what is queued, also for what comes meanwhile, but not bey
   await backend.subscribe(dispatch);
   await backend.publish(createEvent('x', 1));
   let drained = false;
-  const drain = backend.drain({ signal: never }).then(() => (drained = true));
+  const drain = backend.drain({ final: true, signal: never }).then(() => (drained = true));
   await backend.publish(createEvent('x', 2));
   for (let i = 0; i < 2; i++) {
     await waitFor(() => ends.length === i + 1);
@@ -97,7 +97,7 @@ it('drain() waits for what is queued, also for what comes meanwhile, but not bey
 
   await backend.publish(createEvent('x', 'late'));
   const deadline = new AbortController();
-  const second = backend.drain({ signal: deadline.signal });
+  const second = backend.drain({ final: true, signal: deadline.signal });
   deadline.abort();
   await second;
   await waitFor(() => ends.length === 3);

@@ -134,7 +134,7 @@ describe('middleware around emitting', () => {
 
   it('that does not wait for the backend does not make an event count as stored', async () => {
     class Slow extends PlainBackend {
-      override async publish(event: Event): Promise<void> {
+      override async publish(event: Event) {
         await delay(5);
         return super.publish(event);
       }

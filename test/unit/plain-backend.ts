@@ -1,4 +1,10 @@
-import type { DispatchOutcome, Event, EventBackend, EventDispatcher } from 'nestjs-durable-events';
+import type {
+  DispatchOutcome,
+  Event,
+  EventBackend,
+  EventDispatcher,
+  PublishReceipt,
+} from 'nestjs-durable-events';
 
 /** The four methods of a complete backend and nothing else: it delivers at once and keeps what came of it. */
 export class PlainBackend implements EventBackend {
@@ -7,7 +13,7 @@ export class PlainBackend implements EventBackend {
   readonly outcomes: Promise<DispatchOutcome>[] = [];
   dispatch: EventDispatcher | undefined;
 
-  async publish(event: Event): Promise<void> {
+  async publish(event: Event): Promise<PublishReceipt | void> {
     this.published.push(event);
     // As a broker would: the event comes back as JSON.
     const wire = JSON.parse(JSON.stringify(event)) as Event;

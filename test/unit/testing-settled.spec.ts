@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Logger } from '@nestjs/common';
 import {
   createEventBus,
+  type Event,
   type EventBus,
   EventConfigurationError,
   EventTimeoutError,
@@ -9,6 +10,7 @@ import {
 } from 'nestjs-durable-events';
 import { RecordingBackend, settled } from 'nestjs-durable-events/testing';
 import { ArrayBackend } from '../conformance/array-backend.js';
+import { PlainBackend } from './plain-backend.js';
 
 Logger.overrideLogger(false); // the failures below are meant
 
@@ -188,5 +190,24 @@ it('waits for nothing where nothing is delivered', async () => {
 it('refuses a bus without correlation', async () => {
   const bus = createEventBus({ correlation: false });
   await expect(settled(bus, () => undefined)).rejects.toThrow(EventConfigurationError);
+  await bus.close();
+});
+
+it('does not wait for an event that the backend had already', async () => {
+  class Deduplicating extends PlainBackend {
+    override async publish(event: Event) {
+      if (event.id === 'known') return { duplicate: true };
+      return super.publish(event);
+    }
+  }
+  const bus = createEventBus(new Deduplicating());
+  const handled: string[] = [];
+  bus.on('x', ({ id }) => void handled.push(id));
+  await bus.start();
+  await settled(bus, async () => {
+    await bus.emitAsync('x', 1, { id: 'known' });
+    await bus.emitAsync('x', 1, { id: 'new' });
+  });
+  expect(handled).toEqual(['new']);
   await bus.close();
 });

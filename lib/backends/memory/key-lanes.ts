@@ -1,4 +1,4 @@
-import { eventOf, type Item } from './job.js';
+import { laneOf, type Item } from './job.js';
 import { RingBuffer } from './ring-buffer.js';
 
 interface Lane {
@@ -32,7 +32,7 @@ export class KeyLanes {
    * @returns The item that may go on now.
    */
   leave(item: Item, retries: number): Item | undefined {
-    const { key } = eventOf(item);
+    const key = laneOf(item);
     if (key === undefined) return undefined;
     const lane = this.#lanes.get(key);
     if (lane === undefined) return undefined; // closed meanwhile
@@ -46,6 +46,11 @@ export class KeyLanes {
       this.waiting--;
     }
     return next;
+  }
+
+  /** Everything that is held back. */
+  *items(): Generator<Item> {
+    for (const { behind } of this.#lanes.values()) yield* behind;
   }
 
   /** Takes out everything that is held back. */

@@ -1,5 +1,6 @@
 import { MemoryDeadLetterStore } from '../../dead-letters/memory-dead-letter-store.js';
 import { wholeEventLetter } from '../../dead-letters/whole-event.js';
+import { causeOf } from '../../dispatch/correlation.js';
 import { toError } from '../../dispatch/failure.js';
 import { Event } from '../../event.js';
 import {
@@ -14,14 +15,21 @@ import {
   type EventBackend,
   type EventDispatcher,
   type PublishOptions,
+  type PublishReceipt,
 } from '../backend.js';
+import { Deduplication } from './deduplication.js';
 import { IdleWatch } from './idle-watch.js';
 import { eventOf, type Item, type Job } from './job.js';
 import { alreadyClosed, leftBehind, lostToHandler, queueFull } from './memory-errors.js';
 import { resolveMemoryOptions, type MemoryBackendOptions } from './memory-options.js';
 import { MemoryQueue } from './memory-queue.js';
+import { Present } from './present.js';
+import { after } from '../../timer.js';
 import { Timers } from './timers.js';
 import { WaitingLine } from './waiting-line.js';
+
+/** How long a drain waits for what follows of the events it waited for, while others keep coming, in milliseconds. */
+const CONSEQUENCES_MS = 2000;
 
 /**
  * Keeps events in this process: no broker, no durability. A bounded queue with a pool of workers; one event of a
@@ -33,23 +41,19 @@ import { WaitingLine } from './waiting-line.js';
  */
 export class MemoryBackend implements EventBackend {
   readonly name = 'memory';
-  readonly capabilities: BackendCapabilities = {
-    durable: false,
-    delay: true,
-    ordering: true,
-    broadcast: true,
-    redelivery: true,
-    shared: false,
-  };
+  readonly capabilities: BackendCapabilities;
   /** The dead letters of this process, gone when it ends. */
   readonly deadLetters = new MemoryDeadLetterStore();
 
   readonly #options: Required<MemoryBackendOptions>;
   readonly #queue: MemoryQueue;
+  readonly #deduplication: Deduplication | undefined;
   readonly #retrying = new Timers<Job>();
   readonly #delayed = new Timers<Event>();
   readonly #delayLine = new WaitingLine(() => this.#delayed.size < this.#options.queueSize);
   readonly #idleWatch = new IdleWatch(() => this.#queue.isIdle() && this.#retrying.size === 0);
+  /** What drains wait for. */
+  readonly #watched = new Set<Present>();
   #host: BackendHost | undefined;
   #dispatch: EventDispatcher | undefined;
   #closed = false;
@@ -57,7 +61,17 @@ export class MemoryBackend implements EventBackend {
   /** @throws {EventConfigurationError} naming the option that cannot be used. */
   constructor(options: MemoryBackendOptions = {}) {
     this.#options = resolveMemoryOptions(options);
-    const { workers, queueSize } = this.#options;
+    const { workers, queueSize, deduplicationMs, deduplicationLimit } = this.#options;
+    this.capabilities = {
+      durable: false,
+      delay: true,
+      ordering: true,
+      broadcast: true,
+      redelivery: true,
+      shared: false,
+      dedup: deduplicationMs > 0,
+    };
+    if (deduplicationMs > 0) this.#deduplication = new Deduplication(deduplicationMs, deduplicationLimit);
     this.#queue = new MemoryQueue(workers, queueSize, {
       deliver: (item) =>
         item instanceof Event ? this.#dispatch!(item) : this.#dispatch!(item.event, item.delivery),
@@ -76,14 +90,20 @@ export class MemoryBackend implements EventBackend {
    * @throws {QueueFullError} when there is no room and `overflow` is not `wait`.
    * @throws {EventBusClosedError} after `close`, or when it comes while the event waits for room.
    */
-  publish(event: Event, options?: PublishOptions): Promise<void> {
-    if (this.#closed) return Promise.reject(alreadyClosed(event));
-    if (options?.delayMs !== undefined) return this.#delay(event, options.delayMs);
-    if (this.#queue.isOpen()) {
-      this.#queue.push(event);
-      return ACCEPTED;
-    }
-    return this.#options.overflow === 'wait' ? this.#queue.pushLater(event) : this.#refuse(event, 'queue');
+  publish(event: Event, options?: PublishOptions): Promise<PublishReceipt | void> {
+    const deduplication = options?.deduplicate === true ? this.#deduplication : undefined;
+    return deduplication === undefined
+      ? this.#accept(event, options)
+      : this.#acceptOnce(event, options, deduplication);
+  }
+
+  /** Takes back a delayed event. Its id may be used again. */
+  cancel(eventId: string): Promise<boolean> {
+    const event = this.#delayed.take(({ id }) => id === eventId);
+    if (event === undefined) return Promise.resolve(false);
+    this.#deduplication?.forget(event);
+    this.#delayLine.advance();
+    return Promise.resolve(true);
   }
 
   subscribe(dispatch: EventDispatcher): Promise<void> {
@@ -110,10 +130,19 @@ export class MemoryBackend implements EventBackend {
     return this.#idleWatch.wait(signal);
   }
 
-  /** Waits as `idle` does, until the deadline at most. Events are accepted and handled on until `close`. */
-  async drain({ signal }: DrainRequest): Promise<void> {
+  /**
+   * Waits until everything is handled, until the deadline at most. Unless it is the final one, traffic that goes on may
+   * keep that moment from coming: then what is here now is waited for, and what follows of it for a moment. Events are
+   * accepted and handled on until `close`.
+   */
+  async drain({ signal, final }: DrainRequest): Promise<void> {
+    const finished = new AbortController();
+    const present = new Present([...this.#queue.items(), ...this.#retrying.items()]);
+    this.#watched.add(present);
+    if (!final) void present.handled.then(() => after(CONSEQUENCES_MS, () => finished.abort()));
     // Neither the deadline nor close() is a failure to drain: close() reports what was left.
-    await this.#idleWatch.wait(signal).catch(() => undefined);
+    await this.#idleWatch.wait(AbortSignal.any([signal, finished.signal])).catch(() => undefined);
+    this.#watched.delete(present);
   }
 
   /** Waits for nothing: what is queued or held back is lost, and reported. Running handlers go on. */
@@ -147,6 +176,29 @@ export class MemoryBackend implements EventBackend {
       retrying: this.#retrying.size,
       delayed: this.#delayed.size,
     });
+  }
+
+  #acceptOnce(
+    event: Event,
+    options: PublishOptions | undefined,
+    deduplication: Deduplication,
+  ): Promise<PublishReceipt | void> {
+    if (this.#closed) return Promise.reject(alreadyClosed(event));
+    return deduplication.once(event, options?.delayMs ?? 0, () => this.#accept(event, options));
+  }
+
+  #accept(event: Event, options?: PublishOptions): Promise<void> {
+    if (this.#closed) return Promise.reject(alreadyClosed(event));
+    if (options?.delayMs !== undefined) return this.#delay(event, options.delayMs);
+    if (this.#queue.isOpen()) {
+      this.#queue.push(event);
+      return ACCEPTED;
+    }
+    if (this.#options.overflow !== 'wait') return this.#refuse(event, 'queue');
+    // Handlers make room; if they waited for it, too, all workers could wait for each other.
+    if (causeOf() === undefined) return this.#queue.pushLater(event);
+    this.#queue.push(event);
+    return ACCEPTED;
   }
 
   #delay(event: Event, delayMs: number): Promise<void> {
@@ -184,8 +236,13 @@ export class MemoryBackend implements EventBackend {
 
   #settled(item: Item, outcome: DispatchOutcome): number {
     const retries = outcome === HANDLED ? 0 : this.#actOn(eventOf(item), outcome);
+    if (this.#watched.size > 0) this.#tellDrains(eventOf(item), retries);
     this.#idleWatch.check();
-    return retries;
+    return this.#skips ? 0 : retries;
+  }
+
+  #tellDrains(event: Event, retries: number): void {
+    for (const present of this.#watched) present.settled(event, retries);
   }
 
   /** @returns How many deliveries of the event are still to come. */
@@ -198,9 +255,15 @@ export class MemoryBackend implements EventBackend {
     }
     if (this.#closed) return 0;
     for (const { delayMs, ...next } of retries) {
-      this.#retrying.add({ event, delivery: { ...next, redelivered: true } }, delayMs, this.#retryDue);
+      const job: Job = { event, delivery: { ...next, redelivered: true }, outOfLane: this.#skips };
+      this.#retrying.add(job, delayMs, this.#retryDue);
     }
     return retries.length;
+  }
+
+  /** The later events of a key do not wait for retries. */
+  get #skips(): boolean {
+    return this.#host?.onKeyFailure === 'skip';
   }
 
   readonly #retryDue = (job: Job): void => this.#queue.pushRetry(job);
@@ -208,6 +271,7 @@ export class MemoryBackend implements EventBackend {
   #crashed(item: Item, thrown: unknown): void {
     const event = eventOf(item);
     const error = toError(thrown);
+    this.#tellDrains(event, 0);
     this.#report(error);
     void this.#keep(event, error)
       .catch((failure: unknown) => this.#report(toError(failure)))

@@ -1,5 +1,5 @@
 import type { DispatchOutcome } from '../backend.js';
-import { eventOf, type Item } from './job.js';
+import { laneOf, type Item } from './job.js';
 import { KeyLanes } from './key-lanes.js';
 import { WaitingLine } from './waiting-line.js';
 import { WorkerPool } from './worker-pool.js';
@@ -7,7 +7,7 @@ import { WorkerPool } from './worker-pool.js';
 /** What a queue works for. */
 export interface MemoryQueueHost {
   deliver(item: Item): Promise<DispatchOutcome>;
-  /** @returns How many further deliveries of the same event follow: its key waits for them. */
+  /** @returns How many further deliveries of the same event its key waits for. */
   settled(item: Item, outcome: DispatchOutcome): number;
   /** The delivery broke, which the dispatcher promises not to do. */
   crashed(item: Item, thrown: unknown): void;
@@ -60,7 +60,7 @@ export class MemoryQueue {
 
   /** Takes an item in, full or not. */
   push(item: Item): void {
-    const { key } = eventOf(item);
+    const key = laneOf(item);
     if (key === undefined || this.#lanes.enter(key, item)) this.#pool.push(item);
   }
 
@@ -69,9 +69,15 @@ export class MemoryQueue {
     return this.#line.join(item, () => this.push(item));
   }
 
-  /** Takes the retry of an event that still is at the head of its key's lane. */
+  /** Takes the retry of an event that still is at the head of its key's lane, or in none. */
   pushRetry(item: Item): void {
     this.#pool.push(item);
+  }
+
+  /** Everything that was taken in and is not handled. */
+  *items(): Generator<Item> {
+    yield* this.#pool.items();
+    yield* this.#lanes.items();
   }
 
   /** Takes out everything that has not begun. Who waits for room is refused. */

@@ -25,6 +25,11 @@ export class RingBuffer<T> {
     return item;
   }
 
+  /** Everything that is in it, oldest first. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let at = this.#head; at < this.#tail; at++) yield this.#slots[at & this.#mask]!;
+  }
+
   /** Takes everything out, oldest first. */
   clear(): T[] {
     const items: T[] = [];

@@ -18,6 +18,22 @@ export class Timers<T> {
     this.#held.add(entry);
   }
 
+  /** Everything that is held back. */
+  *items(): Generator<T> {
+    for (const { item } of this.#held) yield item;
+  }
+
+  /** Calls off the first item that fits, and returns it. */
+  take(fits: (item: T) => boolean): T | undefined {
+    for (const entry of this.#held) {
+      if (!fits(entry.item)) continue;
+      this.#held.delete(entry);
+      entry.cancel();
+      return entry.item;
+    }
+    return undefined;
+  }
+
   /** Calls all off and returns what they held. */
   clear(): T[] {
     const held = [...this.#held];

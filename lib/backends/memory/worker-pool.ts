@@ -25,6 +25,8 @@ export class WorkerPool {
   #left = 0;
   readonly #queue = new RingBuffer<Item>();
   readonly #resting: Worker[] = [];
+  /** As many as were ever needed at once. */
+  readonly #workers: Worker[] = [];
   /** Handlers run in the context of whoever made the pool, never in that of the request that emitted an event. */
   readonly #context = new AsyncResource('nestjs-durable-events:MemoryBackend');
 
@@ -50,6 +52,12 @@ export class WorkerPool {
   push(item: Item): void {
     this.#queue.push(item);
     if (this.running < this.size) this.#requestTurn();
+  }
+
+  /** Everything that is queued or running. */
+  *items(): Generator<Item> {
+    for (const { item } of this.#workers) if (item !== undefined) yield item;
+    yield* this.#queue;
   }
 
   /** Takes out everything that is queued. What is running goes on. */
@@ -79,7 +87,7 @@ export class WorkerPool {
         this.host.settled(item, HANDLED);
       } else {
         this.running++;
-        const worker = this.#resting.pop() ?? new Worker(this.#finished, this.#crashed);
+        const worker = this.#resting.pop() ?? this.#hire();
         worker.watch(item, outcome);
       }
     }
@@ -97,6 +105,12 @@ export class WorkerPool {
     this.#deliverMany();
   };
 
+  #hire(): Worker {
+    const worker = new Worker(this.#finished, this.#crashed);
+    this.#workers.push(worker);
+    return worker;
+  }
+
   #rest(worker: Worker): void {
     this.running--;
     this.#resting.push(worker);
@@ -105,7 +119,8 @@ export class WorkerPool {
 
 /** Waits for one delivery after the other with the same two callbacks, so that none has to be made per event. */
 class Worker {
-  #item: Item | undefined;
+  /** What it waits for. */
+  item: Item | undefined;
 
   constructor(
     private readonly finished: (worker: Worker, item: Item, outcome: DispatchOutcome) => void,
@@ -113,7 +128,7 @@ class Worker {
   ) {}
 
   watch(item: Item, outcome: Promise<DispatchOutcome>): void {
-    this.#item = item;
+    this.item = item;
     void outcome.then(this.#onOutcome, this.#onCrash);
   }
 
@@ -122,8 +137,8 @@ class Worker {
   readonly #onCrash = (thrown: unknown): void => this.crashed(this, this.#take(), thrown);
 
   #take(): Item {
-    const item = this.#item!;
-    this.#item = undefined;
+    const item = this.item!;
+    this.item = undefined;
     return item;
   }
 }

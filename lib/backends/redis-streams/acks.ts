@@ -1,12 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Claim } from './claim.js';
-import type { RedisConnection } from './connection.js';
+import type { RedisConnection } from '../../clients/redis/connection.js';
 import type { Leases, Member } from './leases.js';
 import { ACK } from './scripts/settling.js';
-import { insist, isGroupMissing } from './waiting.js';
+import { insist } from '../../clients/insist.js';
+import { isGroupMissing } from '../../clients/redis/waiting.js';
 
 /** What Lua can pass to one command. */
 const MAX_IDS_PER_CALL = 1000;
+
+/** Acknowledges entries; resolves with the number of those that are not ours any more. */
+export type SendAcks = (claims: readonly Claim[]) => Promise<number>;
 
 /** Acknowledges what was handled: one call at a time, with all that has gathered since the last one. */
 export class Acks {
@@ -17,9 +21,7 @@ export class Acks {
   stale = 0;
 
   constructor(
-    private readonly connection: RedisConnection,
-    private readonly stream: string,
-    private readonly member: Member,
+    private readonly send: SendAcks,
     private readonly leases: Leases,
     private readonly report: (error: Error) => void,
   ) {}
@@ -50,17 +52,24 @@ export class Acks {
   }
 
   async #acknowledge(claims: readonly Claim[]): Promise<void> {
+    try {
+      this.stale += await this.send(claims);
+    } catch (error) {
+      if (!isGroupMissing(error)) throw error;
+    }
+  }
+}
+
+/** Acknowledges entries of one stream. */
+export function acksOfStream(connection: RedisConnection, stream: string, member: Member): SendAcks {
+  return async (claims) => {
     let deadline = Infinity;
-    const args: (string | number)[] = [this.member.group, this.member.consumer, 0];
+    const args: (string | number)[] = [member.group, member.consumer, 0];
     for (const claim of claims) {
       if (claim.deadline < deadline) deadline = claim.deadline;
       args.push(claim.id);
     }
     args[2] = deadline;
-    try {
-      this.stale += (await this.connection.run(ACK, [this.stream], args)) as number;
-    } catch (error) {
-      if (!isGroupMissing(error)) throw error;
-    }
-  }
+    return (await connection.run(ACK, [stream], args)) as number;
+  };
 }

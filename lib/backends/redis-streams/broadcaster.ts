@@ -4,10 +4,11 @@ import { ALL_HANDLERS, type DeadLetterStore } from '../../dead-letters/dead-lett
 import type { Delivery, EventDispatcher } from '../backend.js';
 import type { Event } from '../../event.js';
 import { readMessage, type Fields } from './codec.js';
-import type { RedisConnection } from './connection.js';
-import { LAST_ID } from './scripts/upkeep.js';
+import type { RedisConnection } from '../../clients/redis/connection.js';
+import { LAST_IDS } from './scripts/upkeep.js';
 import type { BlockingReader } from './reader.js';
-import { insist, within } from './waiting.js';
+import { within } from '../../clients/in-time.js';
+import { insist } from '../../clients/insist.js';
 
 const COUNT = 100;
 const RETRY_MS = 200;
@@ -19,7 +20,8 @@ const STOP_GRACE_MS = 500;
  * process misses while it is down stays missed, and retries are timers.
  */
 export class Broadcaster {
-  #cursor = '0-0';
+  /** By stream, the last entry that was seen. */
+  readonly #cursors = new Map<string, string>();
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   #onIdle: (() => void) | undefined;
@@ -28,7 +30,7 @@ export class Broadcaster {
 
   constructor(
     private readonly connection: RedisConnection,
-    private readonly stream: string,
+    private readonly streams: readonly string[],
     private readonly reader: BlockingReader,
     private readonly dispatch: EventDispatcher,
     private readonly deadLetters: DeadLetterStore,
@@ -43,7 +45,8 @@ export class Broadcaster {
 
   /** Events from now on are for this process. */
   async prepare(): Promise<void> {
-    this.#cursor = (await this.connection.run(LAST_ID, [this.stream], [])) as string;
+    const ids = (await this.connection.run(LAST_IDS, this.streams, [])) as string[];
+    this.streams.forEach((stream, i) => this.#cursors.set(stream, ids[i]!));
   }
 
   start(): void {
@@ -73,8 +76,14 @@ export class Broadcaster {
         continue;
       }
       try {
-        const batches = await this.reader.read('xread', ['COUNT', COUNT], [this.stream, this.#cursor]);
-        for (const [, entries] of batches) await this.#deliverAll(entries);
+        const places = [...this.#cursors.keys(), ...this.#cursors.values()];
+        for (const [name, entries] of await this.reader.read('xread', ['COUNT', COUNT], places)) {
+          // The client's key prefix, if any, is part of the name here.
+          await this.#deliverAll(
+            this.streams.find((stream) => name.endsWith(stream))!,
+            entries,
+          );
+        }
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.report(error as Error);
@@ -83,13 +92,16 @@ export class Broadcaster {
     }
   }
 
-  async #deliverAll(entries: readonly (readonly [id: string, fields: Fields])[]): Promise<void> {
+  async #deliverAll(
+    stream: string,
+    entries: readonly (readonly [id: string, fields: Fields])[],
+  ): Promise<void> {
     for (const [id, fields] of entries) {
       while (this.#running.size >= this.concurrency && !this.#stop.signal.aborted) {
         await new Promise<void>((resolve) => (this.#onIdle = resolve));
       }
       if (this.#stop.signal.aborted) return;
-      this.#cursor = id;
+      this.#cursors.set(stream, id);
       const event = this.#read(fields);
       if (event) this.#run(event, { audience: 'broadcast' });
     }
@@ -116,12 +128,18 @@ export class Broadcaster {
 
   async #deliver(event: Event, delivery: Delivery): Promise<void> {
     const { retries, deadLetters, resolved } = await this.dispatch(event, delivery);
-    for (const { handlerId, attempt, attempts, delayMs } of retries) {
+    for (const { handlerId, attempt, attempts, deferrals, delayMs } of retries) {
       if (this.#stop.signal.aborted) break;
       const cancel = after(delayMs, () => {
         this.#retries.delete(cancel);
         const everyone = handlerId === ALL_HANDLERS;
-        this.#run(event, { audience: 'broadcast', attempt, attempts, ...(!everyone && { handlerId }) });
+        this.#run(event, {
+          audience: 'broadcast',
+          attempt,
+          attempts,
+          deferrals,
+          ...(!everyone && { handlerId }),
+        });
       });
       this.#retries.add(cancel);
     }

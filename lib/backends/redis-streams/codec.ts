@@ -13,6 +13,8 @@ export interface Envelope {
   readonly attempt?: number;
   readonly attempts?: readonly HandlerAttempt[];
   readonly deadLetterId?: string;
+  /** How often in a row the handler was not called. */
+  readonly deferrals?: number;
   /** Deliveries of earlier entries for the same work, so that moving it does not hide a crash loop. */
   readonly deliveries?: number;
 }
@@ -29,8 +31,8 @@ export interface Message {
 export const PLAIN: Envelope = Object.freeze({});
 
 /** The facts of a delivery that go into an envelope. */
-export function envelopeOf({ handlerId, attempt, attempts, deadLetterId }: Delivery): Envelope {
-  return { handlerId, attempt, attempts, deadLetterId };
+export function envelopeOf({ handlerId, attempt, attempts, deadLetterId, deferrals }: Delivery): Envelope {
+  return { handlerId, attempt, attempts, deadLetterId, deferrals };
 }
 
 /** Fields of an entry for an event that is delivered again. */

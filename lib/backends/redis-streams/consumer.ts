@@ -4,7 +4,7 @@ import type { Keys } from './keys.js';
 import type { Member } from './leases.js';
 import type { BlockingReader, StreamBatch } from './reader.js';
 import type { ServerClock } from './server-clock.js';
-import { within } from './waiting.js';
+import { within } from '../../clients/in-time.js';
 import type { Workers } from './workers.js';
 
 const RETRY_MS = 200;

@@ -1,4 +1,4 @@
-import type { RedisConnection } from './connection.js';
+import type { RedisConnection } from '../../clients/redis/connection.js';
 import type { Keys } from './keys.js';
 import { GAUGES } from './scripts/upkeep.js';
 
@@ -21,11 +21,16 @@ export interface Gauges {
   readonly deadLetters: number;
 }
 
-export async function readGauges(connection: RedisConnection, keys: Keys, group: string): Promise<Gauges> {
+export async function readGauges(
+  connection: RedisConnection,
+  keys: Keys,
+  shardStreams: readonly string[],
+  group: string,
+): Promise<Gauges> {
   const { stream, retry, retrySchedule, schedule, deadIndex, deadClosed } = keys;
   const reply = await connection.run(
     GAUGES,
-    [stream, retry, retrySchedule, schedule, deadIndex, deadClosed],
+    [retrySchedule, schedule, deadIndex, deadClosed, stream, retry, ...shardStreams],
     [group, COUNT_LIMIT],
   );
   const [queued, pending, scheduled, delayed, delayedDue, deadLetters] = reply as [

@@ -1,5 +1,5 @@
 import type { Claim } from './claim.js';
-import type { RedisConnection } from './connection.js';
+import type { RedisConnection } from '../../clients/redis/connection.js';
 import { RENEW } from './scripts/leasing.js';
 import type { ServerClock } from './server-clock.js';
 
@@ -38,6 +38,7 @@ export class Leases {
   /** The entry is settled, or somebody else's. */
   release(claim: Claim): void {
     this.#held.get(claim.stream)?.delete(claim.id);
+    claim.line?.settled(claim);
   }
 
   has(stream: string, id: string): boolean {

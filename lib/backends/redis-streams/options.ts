@@ -1,8 +1,6 @@
-import type { Cluster, Redis, RedisOptions } from 'ioredis';
-import { EventConfigurationError } from '../../errors.js';
-
-/** How to reach Redis: a URL, ioredis options, or a client that stays the caller's and is never closed. */
-export type RedisConnectionOption = string | RedisOptions | Redis | Cluster;
+import { checkGroup, checkTimeout, checkWhole, refusedOption } from '../../clients/options.js';
+import type { RedisConnectionOption } from '../../clients/redis/connection.js';
+import { checkNamespace } from '../../clients/redis/namespace.js';
 
 /** Options of {@link RedisStreamsBackend}. */
 export interface RedisStreamsOptions {
@@ -30,11 +28,27 @@ export interface RedisStreamsOptions {
   /** Milliseconds until a publish that Redis does not confirm rejects. Default 10,000. */
   publishTimeoutMs?: number;
   /**
+   * Milliseconds for which an event with an `id` of the emitter's own keeps a second one of this id and source from
+   * being stored. 0 stores every one. Default one hour.
+   */
+  deduplicationMs?: number;
+  /**
+   * Streams over which the events with a `key` are spread, 1 to 256: a process has whole shards, so more than so many
+   * processes do not share their work. The same for all processes of a namespace. Default 16.
+   */
+  shards?: number;
+  /** Largest event, in bytes of its CloudEvents JSON. Larger ones are refused. Default 16 MiB, at most 64 MiB. */
+  maxEventBytes?: number;
+  /**
    * Milliseconds that an event stays in the stream although every group has handled it, for broadcast handlers of
    * slower processes. `Infinity` keeps everything. Default 60,000.
    */
   trimMinAgeMs?: number;
 }
+
+/** The class, for errors. */
+export const USER = 'RedisStreamsBackend';
+const MIB = 1024 * 1024;
 
 /** Options with their defaults filled in and checked. `group` is still open: it may come from the module. */
 export type ResolvedOptions = Required<Omit<RedisStreamsOptions, 'group'>> & {
@@ -55,48 +69,26 @@ export function resolveOptions(options: RedisStreamsOptions): ResolvedOptions {
     leaseMs = 30_000,
     maxDeliveries = 10,
     publishTimeoutMs = 10_000,
+    deduplicationMs = 60 * 60 * 1000,
+    shards = 16,
+    maxEventBytes = 16 * MIB,
     trimMinAgeMs = 60_000,
   } = options;
   if (!connection) {
-    throw refused(
-      'connection',
-      connection,
-      "a URL such as 'redis://localhost:6379', ioredis options or a client",
-    );
+    const want = "a URL such as 'redis://localhost:6379', ioredis options or a client";
+    throw refusedOption('connection', connection, USER, want);
   }
-  if (namespace === '' || /[{}]/.test(namespace)) {
-    throw refused(
-      'namespace',
-      namespace,
-      'text without { and }, because those mark the hash slot of its keys',
-    );
-  }
-  if (group === '') throw refused('group', group, 'the name of your service, or nothing');
-  requireInteger('concurrency', concurrency, 1);
-  requireInteger('leaseMs', leaseMs, 100);
-  requireInteger('maxDeliveries', maxDeliveries, 1);
-  requireInteger('publishTimeoutMs', publishTimeoutMs, 1);
-  if (trimMinAgeMs !== Infinity) requireInteger('trimMinAgeMs', trimMinAgeMs, 0);
   return {
     connection,
-    namespace,
-    group,
-    concurrency,
-    leaseMs,
-    maxDeliveries,
-    publishTimeoutMs,
-    trimMinAgeMs,
+    namespace: checkNamespace(namespace, USER),
+    group: checkGroup(group, USER),
+    concurrency: checkWhole('concurrency', concurrency, USER),
+    leaseMs: checkWhole('leaseMs', leaseMs, USER, 100),
+    maxDeliveries: checkWhole('maxDeliveries', maxDeliveries, USER),
+    publishTimeoutMs: checkTimeout('publishTimeoutMs', publishTimeoutMs, USER),
+    deduplicationMs: checkWhole('deduplicationMs', deduplicationMs, USER, 0),
+    shards: checkWhole('shards', shards, USER, 1, 256),
+    maxEventBytes: checkWhole('maxEventBytes', maxEventBytes, USER, 1, 64 * MIB),
+    trimMinAgeMs: trimMinAgeMs === Infinity ? Infinity : checkWhole('trimMinAgeMs', trimMinAgeMs, USER, 0),
   };
-}
-
-function requireInteger(name: string, value: number, min: number): void {
-  if (!Number.isSafeInteger(value) || value < min)
-    throw refused(name, value, `a whole number of at least ${min}`);
-}
-
-function refused(name: string, value: unknown, expected: string): EventConfigurationError {
-  const given = typeof value === 'string' ? `'${value}'` : String(value);
-  return new EventConfigurationError(
-    `Option '${name}' of RedisStreamsBackend is ${given}. Set it to ${expected}.`,
-  );
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { RawMessage } from '../../dead-letters/dead-letter.js';
 import type { Fields } from './codec.js';
 
 /** Fields of an entry as JSON can hold them: text as it is, other bytes in base64. */
@@ -28,4 +29,17 @@ export function fromRawFields(raw: RawFields): (string | Buffer)[] {
     name,
     typeof value === 'string' ? value : Buffer.from(value.base64, 'base64'),
   ]);
+}
+
+/** Says that the body of a raw message is a stream entry: its fields as {@link RawFields} in JSON. */
+const ENTRY_TYPE = 'application/vnd.redis-stream-entry+json';
+
+/** An entry that is more than one event in JSON, as dead letters keep it. */
+export function rawEntry(fields: RawFields): RawMessage {
+  return { body: JSON.stringify(fields), encoding: 'utf8', headers: { 'content-type': ENTRY_TYPE } };
+}
+
+/** The fields of what {@link rawEntry} made; `undefined` for any other message. */
+export function rawFieldsOf(raw: RawMessage | undefined): RawFields | undefined {
+  return raw?.headers['content-type'] === ENTRY_TYPE ? (JSON.parse(raw.body) as RawFields) : undefined;
 }

@@ -1,4 +1,4 @@
-import type { RedisClient, RedisConnection } from './connection.js';
+import type { RedisClient, RedisConnection } from '../../clients/redis/connection.js';
 import type { Fields } from './codec.js';
 
 /** How long Redis may hold a read that finds nothing. A short one costs little and lets a stop come quickly. */

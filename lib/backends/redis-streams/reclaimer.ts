@@ -1,10 +1,11 @@
 import { Claim } from './claim.js';
 import type { Fields } from './codec.js';
-import type { RedisConnection } from './connection.js';
+import type { RedisConnection } from '../../clients/redis/connection.js';
 import type { Leases, Member } from './leases.js';
 import { CLAIM, OVERDUE } from './scripts/leasing.js';
 import { REMOVE_CONSUMERS } from './scripts/upkeep.js';
 import type { ServerClock } from './server-clock.js';
+import type { Suspects } from './suspects.js';
 
 const PAGE = 100;
 /** Entries claimed per call, because each brings its event along. */
@@ -31,7 +32,7 @@ export class Reclaimer {
     private readonly clock: ServerClock,
     private readonly leases: Leases,
     private readonly leaseMs: number,
-    private readonly maxDeliveries: number,
+    private readonly suspects: Suspects,
     /** How many entries may be taken over now. */
     private readonly budget: () => number,
     private readonly accept: (claims: readonly Claim[]) => void,
@@ -57,25 +58,12 @@ export class Reclaimer {
     return more;
   }
 
-  /**
-   * Leaves out all suspects but one, and that one, too, while this process holds another: what crashes the process
-   * then reaches the limit alone, without the events that happened to be in the process with it.
-   */
+  /** Leaves out all suspects but one, and that one, too, while this process holds another. */
   #withOneSuspect(page: readonly PendingRow[]): PendingRow[] {
-    const rows = page.filter(([, , , times]) => !this.#isSuspect(times + 1));
-    const suspect = page.find(([, , , times]) => this.#isSuspect(times + 1));
-    if (suspect && !this.#holdsSuspect()) rows.push(suspect);
+    const rows = page.filter(([, , , times]) => !this.suspects.includes(times + 1));
+    const suspect = page.find(([, , , times]) => this.suspects.includes(times + 1));
+    if (suspect && !this.suspects.any) rows.push(suspect);
     return rows;
-  }
-
-  #holdsSuspect(): boolean {
-    for (const { deliveries } of this.leases.all()) if (this.#isSuspect(deliveries)) return true;
-    return false;
-  }
-
-  /** Whether an entry that was taken up as often may be what crashes the processes that take it. */
-  #isSuspect(deliveries: number): boolean {
-    return deliveries > 1 && deliveries > this.maxDeliveries / 2;
   }
 
   /** Pages of entries whose lease is over, without our own: what runs here is never taken from ourselves. */

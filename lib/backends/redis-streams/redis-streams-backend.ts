@@ -1,30 +1,36 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { setTimeout } from 'node:timers/promises';
-import { EventBusClosedError, EventConfigurationError } from '../../errors.js';
-import { DEFAULT_SOURCE, type Event } from '../../event.js';
+import { within } from '../../clients/in-time.js';
+import { RedisConnection } from '../../clients/redis/connection.js';
+import { TimedCalls } from '../../clients/redis/timed-calls.js';
+import { inTime } from '../../clients/redis/waiting.js';
+import type { Event } from '../../event.js';
 import { encodeEvent } from '../../wire/cloud-events.js';
+import { assertEventSize } from '../../wire/event-size.js';
 import type {
+  BackendCapabilities,
   BackendHealth,
   BackendHost,
   Delivery,
   DrainRequest,
+  DrainResult,
   EventBackend,
   EventDispatcher,
   PublishEntry,
   PublishOptions,
+  PublishReceipt,
 } from '../backend.js';
-import { envelopeOf, fieldsOf } from './codec.js';
-import { RedisConnection } from './connection.js';
-import { RedisDeadLetterStore } from './dead-letters.js';
-import { readGauges } from './gauges.js';
-import { keysOf, sharedKeysOf, type Keys } from './keys.js';
-import { resolveOptions, type RedisStreamsOptions, type ResolvedOptions } from './options.js';
-import { Publisher } from './publisher.js';
+import { ItsBus } from '../shared/its-bus.js';
+import { publishEach, rejected } from '../shared/publishing.js';
+import { healthOf, STATUS_TIMEOUT_MS, untilQuiet } from '../shared/status.js';
+import { readGauges, type Gauges } from './gauges.js';
+import { keysOf, type Keys } from './keys.js';
+import { resolveOptions, type RedisStreamsOptions, type ResolvedOptions, USER } from './options.js';
+import { Placement } from './placement.js';
+import { redeliveryFields } from './redelivery.js';
+import { StreamDeadLetters } from './stream-dead-letters.js';
 import { Subscription } from './subscription.js';
-import { abortion, inTime, within } from './waiting.js';
 
-const STATUS_TIMEOUT_MS = 2000;
 const IDLE_POLL_MS = 20;
 /** How long `close()` waits for what Redis has not confirmed yet. */
 const FLUSH_MS = 2000;
@@ -38,87 +44,103 @@ const FLUSH_MS = 2000;
  */
 export class RedisStreamsBackend implements EventBackend {
   readonly name = 'redis-streams';
-  readonly capabilities = {
-    durable: true,
-    delay: true,
-    broadcast: true,
-    redelivery: true,
-    shared: true,
-  } as const;
+  readonly capabilities: BackendCapabilities;
   /** Dead letters of this group. */
-  readonly deadLetters: RedisDeadLetterStore;
+  readonly deadLetters: StreamDeadLetters;
   readonly #options: ResolvedOptions;
+  readonly #bus: ItsBus;
   readonly #connection: RedisConnection;
-  readonly #publisher: Publisher;
-  #host: BackendHost | undefined;
+  readonly #calls: TimedCalls;
+  readonly #placement: Placement;
   #subscription: Subscription | undefined;
   #closing: Promise<void> | undefined;
 
   /** @throws {EventConfigurationError} when an option cannot work. Connects on first use, not here. */
   constructor(options: RedisStreamsOptions) {
     this.#options = resolveOptions(options);
-    this.#connection = new RedisConnection(this.#options.connection, (error) => this.#report(error));
-    const { stream } = sharedKeysOf(this.#options.namespace);
-    this.#publisher = new Publisher(this.#connection, stream, this.#options.publishTimeoutMs);
-    this.deadLetters = new RedisDeadLetterStore(
-      this.#connection,
-      () => this.#keys(),
-      this.#options.publishTimeoutMs,
+    const { connection, group, publishTimeoutMs, deduplicationMs, maxEventBytes } = this.#options;
+    const { leaseMs, maxDeliveries } = this.#options;
+    this.capabilities = {
+      durable: true,
+      delay: true,
+      ordering: true,
+      broadcast: true,
+      redelivery: true,
+      shared: true,
+      dedup: deduplicationMs > 0,
+      maxEventBytes,
+      redeliveryHorizonMs: leaseMs * maxDeliveries,
+    };
+    this.#bus = new ItsBus(USER, group);
+    this.#connection = new RedisConnection(connection, USER, (error) => this.#bus.report(error));
+    this.#calls = new TimedCalls(this.#connection, publishTimeoutMs, USER);
+    this.#placement = new Placement(this.#connection, this.#calls, this.#options, (delayMs) =>
+      this.#subscription?.expectDue(delayMs),
     );
+    this.deadLetters = new StreamDeadLetters(this.#connection, () => this.#keys(), publishTimeoutMs);
   }
 
   attach(host: BackendHost): void {
-    this.#host = host;
+    this.#bus.attach(host);
   }
 
   /**
    * Appends the event. Concurrent calls share a round trip.
    *
-   * @throws {EventPublishError} when Redis did not confirm it within `publishTimeoutMs`.
+   * @throws {EventPublishError} when Redis refused it, or did not confirm it within `publishTimeoutMs`.
+   * @throws {EventTooLargeError} when it has more than `maxEventBytes`.
    * @throws {EventSerializationError} when its data cannot be JSON.
    */
-  publish(event: Event, options?: PublishOptions): Promise<void> {
+  publish(event: Event, options?: PublishOptions): Promise<PublishReceipt | void> {
     // No async function: this is the hottest path, and each costs another promise.
     try {
       const wire = encodeEvent(event);
-      const delayMs = options?.delayMs ?? 0;
-      return delayMs > 0 ? this.#schedule(event.id, wire, delayMs) : this.#publisher.publish(wire);
+      assertEventSize(event, wire, this.#options.maxEventBytes, `option 'maxEventBytes' of ${USER}`);
+      return this.#placement.put(event, wire, options);
     } catch (error) {
       return rejected(error);
     }
   }
 
-  async publishBatch(entries: readonly PublishEntry[]): Promise<(Error | undefined)[]> {
-    const results = await Promise.allSettled(
-      entries.map(({ event, options }) => this.publish(event, options)),
-    );
-    return results.map((result) => (result.status === 'rejected' ? (result.reason as Error) : undefined));
+  publishBatch(entries: readonly PublishEntry[]): Promise<(Error | PublishReceipt | void)[]> {
+    return publishEach(entries, (event, options) => this.publish(event, options));
+  }
+
+  /**
+   * Takes back a delayed event: one whose id was made here, or one with an id of the emitter's own and the module's
+   * `source`. Another service's event of the same id is left alone.
+   *
+   * @throws {EventPublishError} when Redis does not answer: the event may or may not have been taken back.
+   */
+  cancel(eventId: string): Promise<boolean> {
+    return this.#placement.cancel(eventId, this.#bus.source);
   }
 
   /** Puts a delivery for one handler of this group into its retry stream. */
   async redeliver(event: Event, delivery: Delivery): Promise<void> {
-    const fields = fieldsOf(encodeEvent(event), envelopeOf(delivery));
-    await this.#publisher.bounded((client) => client.xadd(this.#keys().retry, '*', ...fields), 1);
+    const fields = redeliveryFields(event, delivery);
+    await this.#calls.run((client) => client.xadd(this.#keys().retry, '*', ...fields), 'the delivery');
   }
 
   async subscribe(dispatch: EventDispatcher): Promise<void> {
-    if (this.#closing)
-      throw new EventBusClosedError('RedisStreamsBackend is closed. Make a new one to subscribe.');
-    if (this.#subscription) {
-      throw new EventConfigurationError(
-        'RedisStreamsBackend has a subscriber already. Use one backend per bus.',
-      );
-    }
-    this.#warnOfSharedName();
+    const bus = this.#bus;
+    if (this.#closing !== undefined) throw bus.closed('Make a new one to subscribe.');
+    if (this.#subscription !== undefined) throw bus.taken();
+    bus.warnOfSharedName();
     const subscription = new Subscription({
       options: this.#options,
       connection: this.#connection,
       keys: this.#keys(),
-      member: { group: this.#group(), consumer: `${hostname()}:${process.pid}:${randomUUID()}` },
+      member: { group: bus.group, consumer: `${hostname()}:${process.pid}:${randomUUID()}` },
       deadLetters: this.deadLetters,
-      broadcast: this.#host?.hasBroadcastHandlers() ?? false,
+      store: bus.deadLetters,
+      broadcast: bus.hasBroadcastHandlers,
+      shardNumber: this.#placement.shardNumber,
+      onKeyFailure: bus.onKeyFailure,
+      listener: bus.host,
       dispatch,
-      report: (error) => this.#report(error),
+      report: (error) => bus.report(error),
+      deadLettered: (entry, error) => bus.deadLettered(entry, error),
     });
     this.#subscription = subscription;
     try {
@@ -129,35 +151,26 @@ export class RedisStreamsBackend implements EventBackend {
     }
   }
 
-  async drain({ signal }: DrainRequest): Promise<void> {
-    await this.#subscription?.drain(signal);
+  async drain({ signal }: DrainRequest): Promise<DrainResult> {
+    return { released: (await this.#subscription?.drain(signal)) ?? 0 };
   }
 
   /** Nothing runs here, and the group has neither unread nor pending events, nor retries on its schedule. */
-  async idle(signal: AbortSignal): Promise<void> {
-    const aborted = abortion(signal).then(() => signal.throwIfAborted());
-    while (!(await Promise.race([this.#isIdle(), aborted])))
-      await setTimeout(IDLE_POLL_MS, undefined, { signal });
+  idle(signal: AbortSignal): Promise<void> {
+    return untilQuiet(signal, IDLE_POLL_MS, () => this.#isIdle());
   }
 
-  async health(): Promise<BackendHealth> {
-    const startedAt = performance.now();
-    try {
-      await inTime(
-        STATUS_TIMEOUT_MS,
-        this.#connection.open().then((client) => client.ping()),
-      );
-    } catch (error) {
-      return { status: 'down', details: { error: (error as Error).message } };
-    }
-    const latencyMs = Math.round((performance.now() - startedAt) * 10) / 10;
-    const consuming = this.#subscription?.connected;
-    return { status: consuming === false ? 'degraded' : 'up', details: { latencyMs, consuming } };
+  health(): Promise<BackendHealth> {
+    return healthOf(
+      'Redis',
+      async () => void (await (await this.#connection.open()).ping()),
+      () => this.#subscription?.connected,
+    );
   }
 
-  /** What is in {@link Gauges}, for the group; and of this process `inFlight`, `buffered`, `lost` and `stale`. */
+  /** What is in {@link Gauges}, for the group; and of this process `inFlight`, `buffered`, `lost`, `stale`, `shards` and `ordered`. */
   async stats(): Promise<Readonly<Record<string, number>>> {
-    const gauges = await inTime(STATUS_TIMEOUT_MS, readGauges(this.#connection, this.#keys(), this.#group()));
+    const gauges = await inTime(STATUS_TIMEOUT_MS, this.#gauges());
     return { ...gauges, ...this.#subscription?.counters() };
   }
 
@@ -165,56 +178,26 @@ export class RedisStreamsBackend implements EventBackend {
     return (this.#closing ??= this.#close());
   }
 
-  async #schedule(id: string, wire: string, delayMs: number): Promise<void> {
-    const { schedule, scheduled } = sharedKeysOf(this.#options.namespace);
-    await this.#publisher.schedule([schedule, scheduled], id, delayMs, wire);
-    this.#subscription?.expectDue(delayMs);
-  }
-
   async #close(): Promise<void> {
     await this.#subscription?.drain(AbortSignal.abort());
-    if (this.#connection.usable) await within(FLUSH_MS, this.#publisher.flush());
-    this.#publisher.close();
+    if (this.#connection.usable) await within(FLUSH_MS, this.#placement.flush());
+    this.#calls.close();
     await this.#subscription?.close();
     await this.#connection.close();
   }
 
   async #isIdle(): Promise<boolean> {
-    if (this.#publisher.unconfirmed || this.#subscription?.busy) return false;
-    const gauges = await readGauges(this.#connection, this.#keys(), this.#group());
+    if (this.#placement.unconfirmed || this.#subscription?.busy) return false;
+    const gauges = await this.#gauges();
     const waiting = gauges.queued + gauges.pending + gauges.scheduled + gauges.delayedDue;
-    return waiting === 0 && !this.#publisher.unconfirmed && !this.#subscription?.busy;
+    return waiting === 0 && !this.#placement.unconfirmed && !this.#subscription?.busy;
   }
 
-  #group(): string {
-    const group = this.#options.group ?? this.#host?.source;
-    if (group) return group;
-    throw new EventConfigurationError(
-      "RedisStreamsBackend needs a 'group'. Set it to the name of your service, or set the module's 'source'.",
-    );
-  }
-
-  /** Two services of one name would take each other's events, and acknowledge those they have no handler for. */
-  #warnOfSharedName(): void {
-    if (this.#options.group !== undefined || this.#host?.source !== DEFAULT_SOURCE) return;
-    this.#report(
-      new EventConfigurationError(
-        `RedisStreamsBackend consumes as group '${DEFAULT_SOURCE}', the name of every service that has none. Set 'group', or the module's 'source', to the name of this service.`,
-      ),
-    );
+  #gauges(): Promise<Gauges> {
+    return readGauges(this.#connection, this.#keys(), this.#placement.shardStreams, this.#bus.group);
   }
 
   #keys(): Keys {
-    return keysOf(this.#options.namespace, this.#group());
+    return keysOf(this.#options.namespace, this.#bus.group);
   }
-
-  /** Without a bus, as in a script, a warning of the process is what is left. */
-  #report(error: Error): void {
-    if (this.#host) this.#host.report(error);
-    else process.emitWarning(error.message, { type: error.name, detail: error.stack });
-  }
-}
-
-async function rejected(error: unknown): Promise<never> {
-  throw error;
 }

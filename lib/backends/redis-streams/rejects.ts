@@ -1,17 +1,21 @@
-import type { HandlerRetry } from '../backend.js';
-import { ALL_HANDLERS, deadLetterId, type DeadLetter } from '../../dead-letters/dead-letter.js';
+import {
+  ALL_HANDLERS,
+  type DeadLetter,
+  type DeadLetterStore,
+  UNREADABLE_EVENT,
+} from '../../dead-letters/dead-letter.js';
+import { createDeadLetter } from '../../dead-letters/create-dead-letter.js';
+import { failedAttempt } from '../../dispatch/failure.js';
 import { EventHandlerError } from '../../errors.js';
 import { createEvent } from '../../event.js';
 import { encodeEvent } from '../../wire/cloud-events.js';
 import type { Claim } from './claim.js';
 import { pairs, readEnvelope, type Envelope, type Message } from './codec.js';
-import type { RedisConnection } from './connection.js';
-import { mayBeMangled, toRawFields, type RawFields } from './raw-fields.js';
-import type { Settler } from './settler.js';
+import type { RedisConnection } from '../../clients/redis/connection.js';
+import { mayBeMangled, rawEntry, toRawFields, type RawFields } from './raw-fields.js';
+import type { Decision, Settler } from './settler.js';
 
-/** Type of the event that stands in for an entry that is not one. */
-const UNREADABLE = 'unreadable';
-const NO_RETRIES: readonly HandlerRetry[] = [];
+const NOTHING: Decision = { retries: [], deadLetters: [], resolved: [] };
 
 /** Makes dead letters of entries that must not reach a handler. */
 export class Rejects {
@@ -19,16 +23,18 @@ export class Rejects {
     private readonly connection: RedisConnection,
     private readonly settler: Settler,
     private readonly maxDeliveries: number,
+    /** Where they go, if not to the store that settling writes to. */
+    private readonly store: DeadLetterStore | undefined,
     private readonly report: (error: Error) => void,
+    private readonly deadLettered: (entry: DeadLetter, error: Error) => void,
   ) {}
 
   /** Keeps what an entry holds that is not an event, byte for byte, so that an operator can see it. */
   async unreadable(claim: Claim, error: Error): Promise<void> {
-    this.report(error);
     const { delivery, ...fields } = await this.#rawFields(claim);
-    const event = createEvent(UNREADABLE, fields, { id: `${claim.stream}:${claim.id}` });
+    const event = createEvent(UNREADABLE_EVENT, fields, { id: `${claim.stream}:${claim.id}` });
     const message = { event, wire: encodeEvent(event), envelope: envelopeOrNothing(delivery) };
-    this.#bury(claim, message, error, JSON.stringify(fields));
+    this.#bury(claim, message, error, rawEntry(fields));
   }
 
   /** Whether the entry was taken up too often without an end: it probably kills the process that handles it. */
@@ -39,7 +45,6 @@ export class Rejects {
       `Event '${type}' was taken up ${claim.taken - 1} times and never finished, which is the limit ` +
         `(maxDeliveries is ${this.maxDeliveries}): its handler crashes the process, or stops it for longer than the lease.`,
     );
-    this.report(error);
     this.#bury(claim, message, error);
     return true;
   }
@@ -56,26 +61,17 @@ export class Rejects {
     return Object.fromEntries(pairs(fields));
   }
 
-  #bury(claim: Claim, { event, wire, envelope }: Message, error: Error, raw?: string): void {
+  #bury(claim: Claim, { event, wire, envelope }: Message, error: Error, raw = claim.raw): void {
     const handlerId = envelope.handlerId ?? ALL_HANDLERS;
-    const { name, message, stack } = error;
-    const entry: DeadLetter = {
-      id: envelope.deadLetterId ?? deadLetterId(event.id, handlerId),
-      event,
-      handlerId,
-      status: 'dead',
-      attempts: [
-        ...(envelope.attempts ?? []),
-        { at: Date.now(), durationMs: 0, error: { name, message, stack } },
-      ],
-      failedAt: new Date(),
-      ...(raw !== undefined && { raw }),
-    };
-    this.settler.settle(claim, event.id, wire, {
-      retries: NO_RETRIES,
-      deadLetters: [entry],
-      resolved: [],
-    });
+    const attempts = [...(envelope.attempts ?? []), failedAttempt(error, Date.now())];
+    const entry = createDeadLetter(event, handlerId, attempts, { id: envelope.deadLetterId, raw });
+    this.deadLettered(entry, error);
+    const { store } = this;
+    if (store === undefined) {
+      this.settler.settle(claim, event.id, wire, { ...NOTHING, deadLetters: [entry] });
+    } else {
+      this.settler.settle(claim, event.id, wire, NOTHING, () => store.add([entry]));
+    }
   }
 }
 

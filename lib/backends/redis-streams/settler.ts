@@ -2,15 +2,17 @@ import type { DispatchOutcome, HandlerRetry } from '../backend.js';
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
 import type { Claim } from './claim.js';
 import { payloadOf, readMessage, type Message } from './codec.js';
-import type { RedisConnection } from './connection.js';
-import { CLOSED_LIMIT, deadKeys, encodeDeadLetter } from './dead-letter-codec.js';
+import type { RedisConnection } from '../../clients/redis/connection.js';
+import { CLOSED_LIMIT } from '../../dead-letters/closed-limit.js';
+import { deadKeys, encodeDeadLetter } from '../../dead-letters/redis/codec.js';
 import type { Keys } from './keys.js';
 import type { Leases, Member } from './leases.js';
 import { SETTLE } from './scripts/settling.js';
-import { insist, isGroupMissing } from './waiting.js';
+import { insist } from '../../clients/insist.js';
+import { isGroupMissing } from '../../clients/redis/waiting.js';
 
 /** What is to be stored before an entry is acknowledged. */
-type Decision = Pick<DispatchOutcome, 'retries' | 'deadLetters' | 'resolved'>;
+export type Decision = Pick<DispatchOutcome, 'retries' | 'deadLetters' | 'resolved'>;
 
 /**
  * Stores what has to happen next with an entry and acknowledges it, in one step. A process that dies before has
@@ -19,6 +21,8 @@ type Decision = Pick<DispatchOutcome, 'retries' | 'deadLetters' | 'resolved'>;
 export class Settler {
   /** Called after each settlement. */
   onSettled: () => void = () => undefined;
+  /** Entries that were given away unfinished. */
+  handedBack = 0;
   readonly #running = new Set<Promise<void>>();
   readonly #stop = new AbortController();
 
@@ -36,21 +40,34 @@ export class Settler {
     return this.#running.size;
   }
 
-  /** Settles until it worked or the lease was lost. */
-  settle(claim: Claim, eventId: string, wire: string, decision: Decision): void {
+  /**
+   * Settles until it worked or the lease was lost.
+   *
+   * @param before Something to be stored elsewhere first.
+   */
+  settle(
+    claim: Claim,
+    eventId: string,
+    wire: string,
+    decision: Decision,
+    before?: () => Promise<void>,
+  ): void {
     const { group, consumer } = this.member;
     const args: (string | number)[] = [group, consumer, claim.id, CLOSED_LIMIT];
     args.push(
       decision.retries.length,
-      ...decision.retries.flatMap((retry) => retryArgs(retry, eventId, wire)),
+      ...decision.retries.flatMap((retry) => retryArgs(retry, claim, eventId, wire)),
     );
     args.push(decision.deadLetters.length, ...decision.deadLetters.flatMap((entry) => deadArgs(entry, wire)));
     args.push(decision.resolved.length, ...decision.resolved);
-    void this.#track(this.#untilDone(claim, args, decision));
+    if (claim.progress !== undefined) args.push(claim.progress.field, claim.progress.left);
+    void this.#track(this.#untilDone(claim, args, decision, before));
   }
 
   /** Puts an entry that was not handled here where the next free process finds it at once. */
   handBack(claim: Claim): void {
+    this.handedBack++;
+    if (claim.line) return claim.line.handBack(claim);
     let message: Message;
     try {
       message = readMessage(claim.fields);
@@ -95,7 +112,14 @@ export class Settler {
     this.onSettled();
   }
 
-  async #untilDone(claim: Claim, args: readonly (string | number)[], decision?: Decision): Promise<void> {
+  async #untilDone(
+    claim: Claim,
+    args: readonly (string | number)[],
+    decision?: Decision,
+    before?: () => Promise<void>,
+  ): Promise<void> {
+    if (before) await insist(before, this.#stop.signal, this.report);
+    // Where that was given up, the entry is not acknowledged either.
     await insist(() => this.#store(claim, args), this.#stop.signal, this.report);
     this.leases.release(claim);
     for (const { delayMs } of decision?.retries ?? []) this.onScheduled(delayMs);
@@ -110,17 +134,27 @@ export class Settler {
     }
   }
 
-  #keysFor({ stream }: Claim): string[] {
-    const { retry, retrySchedule, retryScheduled } = this.keys;
-    return [...deadKeys(this.keys), stream, retry, retrySchedule, retryScheduled];
+  #keysFor({ stream, progress }: Claim): string[] {
+    const { retry, retrySchedule, retryScheduled, shardProgress } = this.keys;
+    const keys = [...deadKeys(this.keys), stream, retry, retrySchedule, retryScheduled];
+    if (progress !== undefined) keys.push(shardProgress);
+    return keys;
   }
 }
 
-/** The same retry always has the same id, so that writing it twice is one entry. */
-function retryArgs(retry: HandlerRetry, eventId: string, wire: string): (string | number)[] {
-  const { handlerId, attempt, delayMs, attempts, deadLetterId } = retry;
-  const payload = payloadOf(wire, { handlerId, attempt, attempts, deadLetterId });
-  return [`${eventId}:${handlerId}:${attempt}`, Math.ceil(delayMs), payload];
+/**
+ * The same retry always has the same name, so that writing it twice is one entry. The id of the event would not do alone:
+ * another source may use it, too.
+ */
+function retryArgs(
+  retry: HandlerRetry,
+  { stream, id }: Claim,
+  eventId: string,
+  wire: string,
+): (string | number)[] {
+  const { handlerId, attempt, delayMs, attempts, deadLetterId, deferrals } = retry;
+  const payload = payloadOf(wire, { handlerId, attempt, attempts, deadLetterId, deferrals });
+  return [`${eventId}:${handlerId}:${attempt}:${stream}:${id}`, Math.ceil(delayMs), payload];
 }
 
 function deadArgs(entry: DeadLetter, wire: string): (string | number)[] {

@@ -1,9 +1,10 @@
-import { HANDLED_NOW, type DispatchOutcome, type EventDispatcher } from '../backend.js';
+import type { Event } from '../../event.js';
+import { HANDLED, HANDLED_NOW, type DispatchOutcome } from '../backend.js';
 import type { Acks } from './acks.js';
 import type { Claim } from './claim.js';
-import { readMessage, type Message } from './codec.js';
+import type { Message } from './codec.js';
 import type { Leases } from './leases.js';
-import { Lookahead } from './lookahead.js';
+import { Lookahead } from '../shared/lookahead.js';
 import type { Rejects } from './rejects.js';
 import type { Settler } from './settler.js';
 
@@ -15,7 +16,7 @@ const CHECK_EVERY = 16;
 /** The parts that workers work with. */
 export interface WorkerParts {
   readonly concurrency: number;
-  readonly dispatch: EventDispatcher;
+  readonly dispatch: (event: Event, claim: Claim) => Promise<DispatchOutcome>;
   readonly leases: Leases;
   /** By stream. */
   readonly acks: ReadonlyMap<string, Acks>;
@@ -27,6 +28,9 @@ export interface WorkerParts {
 /** Runs what was read, `concurrency` deliveries at once, and sees to it that each outcome is stored. */
 export class Workers {
   readonly #buffer: Claim[] = [];
+  /** Claims whose turn has come in their lines. They and the others take turns. */
+  readonly #lined: Claim[] = [];
+  #linedIsNext = false;
   readonly #running = new Map<Claim, Promise<void>>();
   readonly #lookahead: Lookahead;
   #pumpDue = false;
@@ -53,7 +57,9 @@ export class Workers {
     const ahead = this.#lookahead.size;
     const used = this.#running.size + this.#buffer.length + this.parts.settler.size;
     const room = this.parts.concurrency + ahead - used;
-    return room < ahead / 2 ? 0 : room;
+    if (room >= 1 && room >= ahead / 2) return room;
+    // Others keep the places filled: one that is there when a place becomes free gets every second of them.
+    return this.#lined.length > 0 && this.#buffer.length === 0 ? 1 : 0;
   }
 
   /** The most to read at once: Redis prepares one half of the lookahead while the other one is handled. */
@@ -77,11 +83,20 @@ export class Workers {
     this.#pumpLater();
   }
 
+  /** Takes a claim that is next in its line. */
+  run(claim: Claim): void {
+    if (this.#stopped) return;
+    this.#lined.push(claim);
+    this.#pumpLater();
+  }
+
   /** Starts nothing more: what waits goes to other processes at once, as does whatever comes from now on. */
   stop(): void {
     this.#stopped = true;
     this.#onRoom?.();
     for (const claim of this.#buffer.splice(0)) this.parts.settler.handBack(claim);
+    // Their lines give them back.
+    this.#lined.length = 0;
   }
 
   /** Resolves when no handler runs. */
@@ -105,9 +120,11 @@ export class Workers {
   #pump(): void {
     const startedAt = performance.now();
     let finished = 0;
-    while (this.#buffer.length > 0 && this.#running.size < this.parts.concurrency) {
+    while (this.#running.size < this.parts.concurrency) {
+      const claim = this.#next();
+      if (claim === undefined) break;
       const before = this.#running.size;
-      this.#start(this.#buffer.shift()!);
+      this.#start(claim);
       if (this.#running.size > before || (++finished & (CHECK_EVERY - 1)) !== 0) continue;
       if (performance.now() - startedAt < SLICE_MS && !this.#readerCanGoOn) continue;
       this.#pumpLater();
@@ -115,6 +132,12 @@ export class Workers {
     }
     if (finished > 0) this.#lookahead.ranSync(performance.now() - startedAt, finished);
     if (this.#readerCanGoOn) this.#onRoom!();
+  }
+
+  #next(): Claim | undefined {
+    if (this.#lined.length === 0) return this.#buffer.shift();
+    this.#linedIsNext = !this.#linedIsNext || this.#buffer.length === 0;
+    return this.#linedIsNext ? this.#lined.shift() : this.#buffer.shift();
   }
 
   get #readerCanGoOn(): boolean {
@@ -132,10 +155,10 @@ export class Workers {
 
   #start(claim: Claim): void {
     // Lost while it waited: somebody else runs it.
-    if (claim.lost) return;
+    if (claim.lost || claim.line?.admits(claim) === false) return;
     let message: Message;
     try {
-      message = readMessage(claim.fields);
+      message = claim.read();
     } catch (error) {
       void this.parts.rejects.unreadable(claim, error as Error);
       return;
@@ -153,7 +176,8 @@ export class Workers {
       this.#conclude(claim, message, await dispatched);
     } catch (error) {
       // A dispatcher never throws; if it does, the lease ends and the entry is delivered again.
-      this.parts.leases.release(claim);
+      if (claim.line) claim.line.concluded(claim, undefined);
+      else this.parts.leases.release(claim);
       this.parts.report(error as Error);
     } finally {
       this.#running.delete(claim);
@@ -165,6 +189,7 @@ export class Workers {
   #conclude(claim: Claim, { event, wire }: Message, outcome: DispatchOutcome): void {
     // Whoever has it now decides what becomes of it.
     if (claim.lost) return;
+    if (claim.line) return claim.line.concluded(claim, outcome);
     const { deadLetters, resolved, released } = outcome;
     const retries = [...outcome.retries, ...released.map((retry) => ({ ...retry, delayMs: 0 }))];
     if (retries.length + deadLetters.length + resolved.length === 0) return this.#handled(claim);
@@ -172,6 +197,7 @@ export class Workers {
   }
 
   #handled(claim: Claim): void {
+    if (claim.line) return claim.line.concluded(claim, HANDLED);
     this.parts.acks.get(claim.stream)!.add(claim);
   }
 }

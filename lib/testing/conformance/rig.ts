@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { EventBackend } from '../../backends/backend.js';
-import { createEventBus } from '../../create-event-bus.js';
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
-import type { RetryPolicy } from '../../dispatch/retry-policy.js';
-import type { EventErrorNotice } from '../../error-stream.js';
 import type { Event } from '../../event.js';
 import type { EventBus } from '../../event-bus.js';
 import type { EventsModuleOptions } from '../../events-options.js';
 import type { HandlerContext } from '../../handlers/handler.js';
+import { type Instance, Instances } from './instances.js';
 import type {
   BackendFactory,
   BackendFactoryContext,
@@ -16,14 +14,13 @@ import type {
   ConformanceOptions,
   Requirement,
 } from './options.js';
+import { Peer } from './process/peer.js';
+import type { PeerBehaviour } from './process/messages.js';
 
 const POLL_MS = 5;
 const QUIET_MS = 100;
-/** Longest orderly shutdown of a bus, in milliseconds. */
-const DRAIN_TIMEOUT_MS = 2000;
 
-/** Retries that do not make a test slow. */
-const QUICK_RETRY: RetryPolicy = { maxRetries: 2, initialBackoffMs: 10, backoffMultiplier: 1 };
+type Falsy = undefined | null | false | 0 | '';
 
 /** One call of a handler. */
 export interface Call {
@@ -36,18 +33,6 @@ export interface Call {
   readonly at: number;
 }
 
-/** A bus on a backend of the factory. */
-export interface Instance {
-  readonly bus: EventBus;
-  readonly backend: EventBackend;
-  readonly notices: EventErrorNotice[];
-}
-
-interface Closable extends Instance {
-  /** What each call of the backend's `close` returned. */
-  readonly closings: readonly Promise<void>[];
-}
-
 /** Everything that one case builds and that has to be gone after it. */
 export class Rig {
   readonly namespace = `conformance-${randomUUID().slice(0, 8)}`;
@@ -55,7 +40,9 @@ export class Rig {
   readonly calls: Call[] = [];
   readonly timeoutMs: number;
   readonly toleranceMs: number;
-  readonly #instances: Closable[] = [];
+  /** The lease of the backends; 0 when it is not known. */
+  readonly leaseMs: number;
+  readonly #instances: Instances;
   readonly #cleanups: (() => unknown)[] = [];
 
   constructor(
@@ -65,6 +52,8 @@ export class Rig {
   ) {
     this.timeoutMs = options.timeoutMs ?? 5000;
     this.toleranceMs = options.toleranceMs ?? 1000;
+    this.leaseMs = options.leaseMs ?? 0;
+    this.#instances = new Instances(this.timeoutMs);
   }
 
   context(group = 'service-a'): BackendFactoryContext {
@@ -72,28 +61,14 @@ export class Rig {
   }
 
   /** Makes a bus that is not started yet. */
-  async make(group?: string, options: EventsModuleOptions = {}): Promise<Instance> {
+  async make(group?: string, options?: EventsModuleOptions): Promise<Instance> {
     const context = this.context(group);
-    const backend = await this.factory(context);
-    const notices: EventErrorNotice[] = [];
-    const bus = createEventBus({
-      backend,
-      source: context.group,
-      retry: QUICK_RETRY,
-      drainTimeoutMs: DRAIN_TIMEOUT_MS,
-      onError: (notice) => notices.push(notice),
-      ...options,
-    });
-    const closings: Promise<void>[] = [];
-    const close = backend.close.bind(backend);
-    backend.close = () => {
-      const closing = close();
-      closings.push(closing);
-      return closing;
-    };
-    const instance = { bus, backend, notices, closings };
-    this.#instances.push(instance);
-    return instance;
+    return this.adopt(await this.factory(context), context, options);
+  }
+
+  /** Makes a bus around a backend of the case's own. */
+  adopt(backend: EventBackend, context = this.context(), options: EventsModuleOptions = {}): Instance {
+    return this.#instances.add(backend, context, options);
   }
 
   /** Makes a bus, gives it handlers and starts it. */
@@ -106,6 +81,14 @@ export class Rig {
     define(instance.bus);
     await instance.bus.start();
     return instance;
+  }
+
+  /** Starts an instance of the service in a process of its own, with handler `h` for `work`. */
+  async fork(behaviour: PeerBehaviour): Promise<Peer> {
+    const peer = new Peer(this.options.fork!(), this.timeoutMs);
+    this.cleanup(() => peer.kill());
+    await peer.start({ context: this.context(), behaviour });
+    return peer;
   }
 
   /** A handler that records its calls in {@link calls}, then does what it is given. */
@@ -132,11 +115,11 @@ export class Rig {
     what: string,
     condition: () => T | Promise<T>,
     timeoutMs = this.timeoutMs,
-  ): Promise<NonNullable<T>> {
+  ): Promise<Exclude<T, Falsy>> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const value = await condition();
-      if (value) return value;
+      if (value) return value as Exclude<T, Falsy>;
       assert.ok(
         performance.now() < deadline,
         `Waited ${timeoutMs} ms in vain for ${what}.${this.#recentCalls()}`,
@@ -145,12 +128,23 @@ export class Rig {
     }
   }
 
+  /** As {@link until}, for what may have to wait for leases to end. */
+  untilTakenOver<T>(what: string, condition: () => T | Promise<T>): Promise<Exclude<T, Falsy>> {
+    return this.until(what, condition, this.timeoutMs + 4 * this.leaseMs);
+  }
+
   /**
    * Gives calls that must not come the time to come. Nothing can tell that something does not happen; the time is
    * ten times the backoff of {@link QUICK_RETRY}.
    */
-  settle(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  settle(ms = QUIET_MS): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /** Waits until the instances have nothing to do any more, where their backends can tell, and a moment longer. */
+  async quiet(...instances: readonly Instance[]): Promise<void> {
+    for (const { bus } of instances) await bus.idle({ timeoutMs: this.timeoutMs });
+    await this.settle();
   }
 
   /** Waits for the dead letter of a handler. */
@@ -173,41 +167,23 @@ export class Rig {
     return { passed, open };
   }
 
+  /** Makes the broker unreachable until the function that it returns is called, at the end of the case at latest. */
+  async breakBroker(): Promise<() => Promise<void>> {
+    const restore = await this.options.outage!(this.context());
+    let restored: Promise<void> | undefined;
+    const once = () => (restored ??= restore());
+    this.cleanup(once);
+    return once;
+  }
+
   cleanup(run: () => unknown): void {
     this.#cleanups.push(run);
   }
 
-  /** Closes every bus, and sees to it that every backend was closed and that closing ended. */
+  /** Frees everything; fails when a bus or a backend does not close as it should. */
   async close(): Promise<void> {
     for (const run of this.#cleanups.splice(0)) await run();
-    const failures: unknown[] = [];
-    for (const instance of this.#instances) {
-      await this.#closeOne(instance).catch((error) => failures.push(error));
-    }
-    if (failures.length > 0) throw failures[0];
-  }
-
-  async #closeOne({ bus, backend, closings }: Closable): Promise<void> {
-    await this.#bounded(bus.close(), `bus.close() with backend '${backend.name}'`);
-    assert.ok(closings.length > 0, `Backend '${backend.name}' was not closed by its bus.`);
-    await this.#bounded(backend.close(), `a repeated close() of backend '${backend.name}'`);
-    await Promise.all(closings); // the bus reports a close() that rejects and goes on: here it is a failure
-  }
-
-  async #bounded(work: Promise<void>, what: string): Promise<void> {
-    const limitMs = 2 * DRAIN_TIMEOUT_MS + this.timeoutMs;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new assert.AssertionError({ message: `${what} did not end within ${limitMs} ms.` })),
-        limitMs,
-      );
-    });
-    try {
-      await Promise.race([work, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await this.#instances.close();
   }
 
   #recentCalls(): string {
@@ -220,6 +196,7 @@ export class Rig {
 
 /** One thing that a backend has to do. */
 export interface ConformanceCase {
+  /** A sentence whose subject is the backend, or what the section is about. */
   readonly name: string;
   /** Capabilities and options without which the case makes no sense. */
   readonly needs?: readonly Requirement[];

@@ -1,7 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { EventsModule } from 'nestjs-durable-events';
+import { type EventBackend, EventsModule } from 'nestjs-durable-events';
 import { AnalyticsModule } from './analytics/analytics.module.js';
-import { backendFor, type Source } from './backend.js';
 import { CrmModule } from './crm/crm.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { Settings } from './settings.js';
@@ -14,7 +13,7 @@ class SettingsModule {}
 
 @Module({})
 export class AppModule {
-  static with(settings: Settings, source: Source): DynamicModule {
+  static with(settings: Settings, backend: EventBackend): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -23,7 +22,7 @@ export class AppModule {
           providers: [{ provide: Settings, useValue: settings }],
           exports: [Settings],
         },
-        EventsModule.forRoot({ source: 'signup', backend: backendFor(settings, source) }),
+        EventsModule.forRoot({ source: 'signup', backend }),
         SignupModule,
         WelcomeModule,
         AnalyticsModule,

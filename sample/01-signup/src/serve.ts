@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
+import type { EventBackend } from 'nestjs-durable-events';
 import { AppModule } from './app.module.js';
 import { onInterrupt } from './interrupt.js';
 import type { Settings } from './settings.js';
@@ -7,10 +8,10 @@ import { SetupError } from './setup-error.js';
 
 /**
  * Serves HTTP until Ctrl-C or SIGTERM; every sign-up that was answered with 202 is handled before the process ends,
- * or stays in Redis.
+ * or stays with a backend that is durable.
  */
-export async function serve(settings: Settings): Promise<void> {
-  const app = await NestFactory.create(AppModule.with(settings, 'http'), { abortOnError: false });
+export async function serve(settings: Settings, backend: EventBackend): Promise<void> {
+  const app = await NestFactory.create(AppModule.with(settings, backend), { abortOnError: false });
   app.enableShutdownHooks();
   const server = app.getHttpServer() as Server;
   const interrupt = onInterrupt();

@@ -41,6 +41,10 @@ export interface MemorySetup {
   /** Whether the handler calls something. */
   readonly calling?: boolean;
   readonly correlation?: boolean;
+  /** Whether it has an inbox. */
+  readonly inbox?: boolean;
+  /** To how many keys its events belong. Default: they have none. */
+  readonly keys?: number;
 }
 
 /** Our module with its memory backend: one handler for each type of event. */
@@ -48,8 +52,11 @@ export async function memoryBackend({
   async,
   calling = false,
   correlation = true,
+  inbox = false,
+  keys = 0,
 }: MemorySetup): Promise<Pool> {
-  const { EventBus, EventsModule, MemoryBackend, OnEvent } = await import('nestjs-durable-events');
+  const { EventBus, EventsModule, MemoryBackend, MemoryInbox, OnEvent } =
+    await import('nestjs-durable-events');
   const { listener, tally } = makeListener({
     types: EVENT_TYPES,
     handlersPerType: 1,
@@ -59,10 +66,12 @@ export async function memoryBackend({
     decorate: (type) => OnEvent(type),
   });
   const backend = new MemoryBackend({ workers: WORKERS, queueSize: WAVE });
-  const app = await startApplication(EventsModule.forRoot({ backend, correlation }), listener);
+  const options = { backend, correlation, inbox: inbox ? new MemoryInbox() : undefined };
+  const app = await startApplication(EventsModule.forRoot(options), listener);
   const bus = app.get(EventBus);
+  const keyed = keys === 0 ? [undefined] : Array.from({ length: keys }, (_, i) => ({ key: `key-${i}` }));
   return {
-    push: (i) => bus.emitAsync(EVENT_TYPES[i & 7]!, PAYLOADS[i & 63]),
+    push: (i) => bus.emitAsync(EVENT_TYPES[i & 7]!, PAYLOADS[i & 63], keyed[i % keyed.length]),
     idle: () => bus.idle(),
     done: () => tally.calls,
     close: () => app.close(),

@@ -47,7 +47,7 @@ describe('figures', () => {
     );
     const latency = tableWith({ of: 'a', over: 'b', metric: 'p99Ms', atMost: 5 });
     expect(describeTable(resultOf(measured(latency, [{ p99Ms: 9 }], [{ p99Ms: 2 }])))).toContain(
-      '**A** minus B, p99: 7.00 ms (7.00 ms–7.00 ms); target at most 5 ms: **missed**, 2.00 ms too much',
+      '**A** minus B, p99: 7.00 ms (7.00 ms–7.00 ms); target at most 5.00 ms: **missed**, 2.00 ms too much',
     );
   });
 

@@ -4,7 +4,23 @@ import { createRequire } from 'node:module';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const COMPARED = ['@nestjs/core', '@nestjs/event-emitter', 'fastq', 'p-queue', 'ioredis', 'bullmq'];
+const COMPARED = [
+  '@nestjs/core',
+  '@nestjs/event-emitter',
+  '@nestjs/microservices',
+  'fastq',
+  'p-queue',
+  'ioredis',
+  'bullmq',
+  'libsql',
+  'pg',
+  'pg-boss',
+  'pg-copy-streams',
+  '@event-driven-io/emmett-postgresql',
+  '@nats-io/transport-node',
+  'amqplib',
+  '@aws-sdk/client-sqs',
+];
 
 /** What the figures depend on besides the code. */
 export interface Machine {

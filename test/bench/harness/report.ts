@@ -24,9 +24,20 @@ const COLUMNS: readonly Column[] = [
   { title: 'p50', value: ({ p50Ms }) => p50Ms, format: milliseconds },
   { title: 'p99', value: ({ p99Ms }) => p99Ms, format: milliseconds },
   { title: 'max', value: ({ maxMs }) => maxMs, format: milliseconds },
+  { title: 'recovery', value: ({ recoveryMs }) => recoveryMs, format: milliseconds },
+  { title: 'growth', value: ({ growthMiB }) => growthMiB, format: mebibytes },
 ];
 
-const METRIC_NAMES: Partial<Record<Metric, string>> = { p50Ms: 'p50', p99Ms: 'p99', maxMs: 'maximum' };
+/** Those that comparisons subtract: how they are named and written. */
+const METRICS: Partial<
+  Record<Metric, { readonly name: string; readonly format: (value: number) => string }>
+> = {
+  p50Ms: { name: 'p50', format: milliseconds },
+  p99Ms: { name: 'p99', format: milliseconds },
+  maxMs: { name: 'maximum', format: milliseconds },
+  recoveryMs: { name: 'recovery', format: milliseconds },
+  growthMiB: { name: 'growth', format: mebibytes },
+};
 
 /** What the figures depend on. */
 export function describeMachine({ cpu, cores, memoryGiB, system, node, versions, at }: Machine): string {
@@ -95,9 +106,9 @@ function describeVerdict(
   const over = titles.get(comparison.over);
   if (isExcess(comparison)) {
     const { metric, atMost } = comparison;
-    const more = withRange(wall, (value) => `${value.toFixed(2)} ms`);
-    const target = outcome(met!, `at most ${atMost} ms`, `${(wall.median - atMost).toFixed(2)} ms too much`);
-    return `**${of}** minus ${over}, ${METRIC_NAMES[metric] ?? metric}: ${more}; ${target}`;
+    const { name, format } = METRICS[metric] ?? { name: metric, format: String };
+    const target = outcome(met!, `at most ${format(atMost)}`, `${format(wall.median - atMost)} too much`);
+    return `**${of}** minus ${over}, ${name}: ${withRange(wall, format)}; ${target}`;
   }
   const ratios = `${withRange(wall, ratio)} as fast; CPU ${withRange(cpu!, ratio)}`;
   const { atLeast } = comparison;
@@ -142,4 +153,8 @@ function duration(ns: number): string {
 
 function milliseconds(ms: number): string {
   return `${ms.toFixed(2)} ms`;
+}
+
+function mebibytes(size: number): string {
+  return `${size.toFixed(1)} MiB`;
 }

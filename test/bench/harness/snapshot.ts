@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,6 +20,7 @@ export function takeSnapshot(): Snapshot {
   for (const part of ['package.json', 'dist'])
     cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
   cpSync(COMPILED, join(folder, 'test'), { recursive: true });
+  symlinkSync(join(PACKAGE, 'test', 'bench', 'peers'), join(folder, 'test', 'bench', 'peers'));
   return {
     caseProgram: join(folder, 'test', 'bench', 'harness', 'case-process.js'),
     remove: () => rmSync(folder, { recursive: true, force: true }),

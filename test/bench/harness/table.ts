@@ -10,6 +10,10 @@ export interface Sample {
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly maxMs?: number;
+  /** From the death of a consumer until others have done its work, without the lease they had to wait for. */
+  readonly recoveryMs?: number;
+  /** By how much the process of the consumer grew at most. */
+  readonly growthMiB?: number;
 }
 
 export type Metric = keyof Sample;

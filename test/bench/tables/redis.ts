@@ -1,14 +1,9 @@
-import type { RedisCase } from '../cases/redis/measurements.js';
-import type { TransportName } from '../cases/redis/transport.js';
-import type { Case, CaseInput, Sample, Table } from '../harness/table.js';
+import type { TransportName } from '../cases/brokers/transports.js';
+import type { Case, Table } from '../harness/table.js';
+import { brokerCase, brokerTables, type Measure, PAYLOAD_BYTES, PER_SECOND } from './broker.js';
 
-const PAYLOAD_BYTES = 200;
-/** BullMQ takes so long for an event that a part of them measures as long. */
-const BULLMQ_PART = 0.15;
-const PER_SECOND = 500;
-
-type Measurements = typeof import('../cases/redis/measurements.js');
-type Measure = (measurements: Measurements, redis: RedisCase, input: CaseInput) => Promise<Sample>;
+/** BullMQ takes so long for an event that a part of them measures as long; Moleculer as well. */
+const SLOW_PART = 0.15;
 
 /** What tells one pair of processes from another. */
 export interface EndToEnd {
@@ -18,32 +13,32 @@ export interface EndToEnd {
   readonly mostEvents?: number;
 }
 
-const END_TO_END_TITLES: Record<TransportName, string> = {
+const END_TO_END_TITLES: Partial<Record<TransportName, string>> = {
   ours: 'emitAsync to handler',
+  oursKeyed: 'the same, each event with one of 100 keys',
+  oursInbox: 'the same, with an inbox in the same Redis',
+  oursOnBullmq: 'emitAsync to handler with BullMQBackend',
   raw: 'auto-pipelined XADD to XREADGROUP COUNT 100',
   bullmq: 'BullMQ add, worker concurrency 100',
   bullmqBulk: 'BullMQ addBulk of 100, worker concurrency 100',
+  moleculer: '@moleculer/channels on Redis Streams, maxInFlight 100',
 };
 
-function redisCase(
+const SLOW: ReadonlySet<TransportName> = new Set(['oursOnBullmq', 'bullmq', 'bullmqBulk', 'moleculer']);
+
+/** A case with the Redis of the tests. */
+export function redisCase(
   transport: TransportName,
   title: string,
   measure: Measure,
-  { server = 'redis', payloadBytes = PAYLOAD_BYTES }: Partial<EndToEnd> = {},
+  { server = 'redis', payloadBytes }: Partial<EndToEnd> = {},
 ): Case {
-  return {
-    key: transport,
-    title,
-    run: async (input) => {
-      const link = { url: input.servers[server]!, payloadBytes };
-      return measure(await import('../cases/redis/measurements.js'), { transport, link }, input);
-    },
-  };
+  return brokerCase(transport, title, measure, { server, payloadBytes });
 }
 
 function publishing(inFlight: number, atLeast?: number): Table {
-  const measure: Measure = ({ measurePublishing }, redis, { effort }) =>
-    measurePublishing(redis, inFlight, effort);
+  const measure: Measure = ({ measurePublishing }, broker, { effort }) =>
+    measurePublishing(broker, inFlight, effort);
   return {
     id: `redis/publish-${inFlight}`,
     title: `publish to Redis, ${inFlight} in flight, ${PAYLOAD_BYTES}-byte payloads`,
@@ -57,8 +52,8 @@ function publishing(inFlight: number, atLeast?: number): Table {
 }
 
 function consuming(): Table {
-  const measure: Measure = ({ measureConsuming }, redis, { effort }) =>
-    measureConsuming(redis, effort.events);
+  const measure: Measure = ({ measureConsuming }, broker, { effort }) =>
+    measureConsuming(broker, effort.events);
   return {
     id: 'redis/consume',
     title: `work off a backlog, ${PAYLOAD_BYTES}-byte payloads, a handler that does nothing`,
@@ -74,14 +69,14 @@ function consuming(): Table {
 /** One kind of producer and consumer, a process each. */
 export function endToEndCase(transport: TransportName, options: EndToEnd): Case {
   const { inFlight, mostEvents = Infinity } = options;
-  const part = transport.startsWith('bullmq') ? BULLMQ_PART : 1;
-  const measure: Measure = ({ measureEndToEnd }, redis, { effort }) =>
-    measureEndToEnd(redis, Math.ceil(Math.min(effort.events * part, mostEvents)), inFlight);
-  return redisCase(transport, END_TO_END_TITLES[transport], measure, options);
+  const part = SLOW.has(transport) ? SLOW_PART : 1;
+  const measure: Measure = ({ measureEndToEnd }, broker, { effort }) =>
+    measureEndToEnd(broker, Math.ceil(Math.min(effort.events * part, mostEvents)), inFlight);
+  return redisCase(transport, END_TO_END_TITLES[transport]!, measure, options);
 }
 
 function endToEnd(inFlight: number): Table {
-  const transports: TransportName[] = ['ours', 'raw', 'bullmq', 'bullmqBulk'];
+  const transports: TransportName[] = ['ours', 'raw', 'bullmq', 'bullmqBulk', 'moleculer'];
   return {
     id: `redis/end-to-end-${inFlight}`,
     title: `a producer process to a consumer process, ${inFlight} in flight, ${PAYLOAD_BYTES}-byte payloads`,
@@ -91,6 +86,7 @@ function endToEnd(inFlight: number): Table {
       { of: 'ours', over: 'raw', atLeast: 1 },
       { of: 'ours', over: 'bullmq', atLeast: 8 },
       { of: 'ours', over: 'bullmqBulk', atLeast: 8 },
+      { of: 'ours', over: 'moleculer', atLeast: 5 },
     ],
   };
 }
@@ -107,17 +103,38 @@ function endToEndOnDisk(inFlight: number): Table {
 }
 
 function latency(): Table {
-  const measure: Measure = ({ measureLatency }, redis, { effort }) =>
-    measureLatency(redis, PER_SECOND, effort.measureMs * 4);
+  const measure: Measure = ({ measureLatency }, broker, { effort }) =>
+    measureLatency(broker, PER_SECOND, effort.measureMs * 4);
   const transports: TransportName[] = ['ours', 'raw', 'bullmq'];
   return {
     id: 'redis/latency',
     title: `from emit in one process to handler in another at ${PER_SECOND} events per second`,
     servers: ['redis'],
-    cases: transports.map((transport) => redisCase(transport, END_TO_END_TITLES[transport], measure)),
+    cases: transports.map((transport) => redisCase(transport, END_TO_END_TITLES[transport]!, measure)),
     comparisons: [{ of: 'ours', over: 'raw', metric: 'p99Ms', atMost: 5 }],
   };
 }
+
+/** Through channels of Redis, which keep nothing. */
+const pubSub = brokerTables({
+  group: 'redis-pubsub',
+  broker: 'Redis pub/sub',
+  server: 'redis',
+  keeps: false,
+  ours: { transport: 'oursOnPubSub', title: 'RedisPubSubBackend' },
+  others: [
+    {
+      transport: 'rawPubSub',
+      title: 'ioredis: PUBLISH, auto-pipelined, and SUBSCRIBE',
+      mark: { publish: { 100: 0.8 }, latencyP99Ms: 5 },
+    },
+    {
+      transport: 'nestRedis',
+      title: '@nestjs/microservices, Redis',
+      mark: { publish: { 100: 1 }, endToEnd: 1 },
+    },
+  ],
+});
 
 /** From process to process through Redis. */
 export const redis: readonly Table[] = [
@@ -129,4 +146,5 @@ export const redis: readonly Table[] = [
   endToEnd(1_000),
   endToEndOnDisk(100),
   latency(),
+  ...pubSub,
 ];

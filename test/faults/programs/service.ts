@@ -1,38 +1,40 @@
 import 'reflect-metadata';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventBus, EventsModule, MemoryBackend } from 'nestjs-durable-events';
-import { RedisStreamsBackend } from 'nestjs-durable-events/redis';
+import { EventBus, EventsModule } from 'nestjs-durable-events';
 import { crash } from './crash.js';
+import { FaultPoints } from './fault-points.js';
 import { Gate } from './gate.js';
-import { LedgerFile } from './ledger-file.js';
+import { LedgerClient } from './ledger-client.js';
 import { Orders, SETTINGS } from './orders.js';
-import { GROUP, type ServiceSettings } from './settings.js';
+import { makeParts, type Parts } from './parts.js';
+import { type Command, GROUP, type ServiceSettings } from './settings.js';
 import { emitOrders } from './traffic.js';
+
+const settings = JSON.parse(process.argv[2]!) as ServiceSettings;
+const ledger = await LedgerClient.connect(settings.ledger, settings.name);
+const points = new FaultPoints();
 
 @Module({})
 class ServiceModule {
-  static with(settings: ServiceSettings, ledger: LedgerFile): DynamicModule {
-    const { redis, handles, drainTimeoutMs } = settings;
-    const backend = redis
-      ? new RedisStreamsBackend({ ...redis, connection: redis.url, group: GROUP })
-      : new MemoryBackend({ overflow: 'wait' });
+  static with(parts: Parts): DynamicModule {
+    const { handles, drainTimeoutMs } = settings;
+    const events = EventsModule.forRoot({
+      ...parts,
+      source: GROUP,
+      autoStart: handles,
+      drainTimeoutMs,
+      onError: ({ event, action }) => {
+        if (action === 'dead-letter') void ledger.write(event!.id, 'given-up');
+      },
+    });
     return {
       module: ServiceModule,
-      imports: [
-        EventsModule.forRoot({
-          backend,
-          source: GROUP,
-          autoStart: handles,
-          drainTimeoutMs,
-          onError: ({ event, action }) => {
-            if (action === 'dead-letter') ledger.write(event!.id, 'given-up');
-          },
-        }),
-      ],
+      imports: [events],
       providers: [
         { provide: SETTINGS, useValue: settings },
-        { provide: LedgerFile, useValue: ledger },
+        { provide: LedgerClient, useValue: ledger },
+        { provide: FaultPoints, useValue: points },
         Gate,
         ...(handles ? [Orders] : []),
       ],
@@ -40,20 +42,22 @@ class ServiceModule {
   }
 }
 
-const settings = JSON.parse(process.argv[2]!) as ServiceSettings;
-const ledger = new LedgerFile(settings.ledger);
-const app = await NestFactory.createApplicationContext(ServiceModule.with(settings, ledger), {
-  logger: ['warn', 'error'],
-});
+const app = await NestFactory.createApplicationContext(
+  ServiceModule.with(await makeParts(settings, points)),
+  {
+    logger: ['warn', 'error'],
+  },
+);
 app.enableShutdownHooks();
 await app.init();
 const bus = app.get(EventBus);
 
 // Whoever started this process has gone, so nobody will end it.
 process.once('disconnect', () => process.exit(1));
-process.on('message', (message) => {
-  if (message === 'release') app.get(Gate).open();
-  if (message === 'stats') void bus.stats().then((stats) => process.send!(stats));
+process.on('message', (command: Command) => {
+  if (command === 'release') app.get(Gate).open();
+  else if (command === 'stats') void bus.stats().then((stats) => process.send!(stats));
+  else if (command !== 'enough') points.arm(command.crashAt);
 });
 process.send!('ready');
 

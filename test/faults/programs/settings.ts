@@ -1,33 +1,63 @@
+/** Backends that the fault tests know. */
+export type BackendKind = 'redis-streams' | 'bullmq' | 'nats-jetstream' | 'rabbitmq' | 'kafka';
+
 /** What a service process is told, as JSON in its first argument. */
 export interface ServiceSettings {
-  /** File of its own that it appends to. */
+  /** Names it in the ledger. */
+  readonly name: string;
+  /** Where the ledger listens. */
   readonly ledger: string;
   /** Where its events are; without it, in its memory. */
-  readonly redis?: {
-    readonly url: string;
-    readonly namespace: string;
-    readonly leaseMs?: number;
-    readonly maxDeliveries?: number;
-    readonly publishTimeoutMs?: number;
-  };
+  readonly backend?: BackendSettings;
+  /** Keeps dead letters beside the backend instead of in it. */
+  readonly deadLetters?: { readonly url: string; readonly namespace: string };
+  readonly inbox?: InboxSettings;
   /** Whether it has handlers. Without, it only emits. */
   readonly handles: boolean;
   /** Milliseconds that each handler waits before it is done. */
   readonly workMs?: number;
   readonly drainTimeoutMs?: number;
+  /** A mistake: its backend is told that an event is handled before it is. */
+  readonly acknowledgesEarly?: boolean;
   readonly traffic?: Traffic;
 }
+
+export interface BackendSettings {
+  readonly kind: BackendKind;
+  readonly url: string;
+  readonly namespace: string;
+  readonly leaseMs?: number;
+  readonly maxDeliveries?: number;
+  readonly publishTimeoutMs?: number;
+}
+
+/**
+ * Which inbox it has. With `postgres`, the effect of a handler is a row that is written in the transaction of the
+ * inbox; with `redis`, it is its line in the ledger.
+ */
+export interface InboxSettings {
+  readonly kind: 'redis' | 'postgres';
+  readonly url: string;
+  readonly namespace: string;
+  readonly leaseMs: number;
+}
+
+/** The table of effects in PostgreSQL. Nothing in it keeps a handler from having its effect twice. */
+export const EFFECTS = 'create table effects (event_id text not null, handler_id text not null)';
+export const ADD_EFFECT = 'insert into effects (event_id, handler_id) values ($1, $2)';
 
 /** What a service emits by itself. */
 export interface Traffic {
   readonly perSecond: number;
   /**
-   * When it ends: after as many orders, when the process is told to end, as where a load balancer sends no more, or
-   * not before the bus refuses an order because it is closed.
+   * When it ends: after as many orders, when the process is told that it is enough, when it is told to end, as where
+   * a load balancer sends no more, or not before the bus refuses an order because it is closed.
    */
-  readonly until: number | 'SIGTERM' | 'refused';
+  readonly until: number | 'told' | 'SIGTERM' | 'refused';
   /** To end as a crash does as soon as the last one is confirmed. */
   readonly thenCrash?: boolean;
+  /** Whether each order has a key; those of a key are placed one after the other. */
+  readonly keyed?: boolean;
 }
 
 /** Data of the events. */
@@ -45,20 +75,39 @@ export interface OrderPlaced {
  */
 export type OrderFault = 'refused' | 'crash' | 'crash-once' | 'hold';
 
+/**
+ * Where a process can be told to crash, when it comes there next:
+ * - `after-effect`: a handler has had its effect and has not returned. In a transaction, before it is committed.
+ * - `before-ack`: all handlers of an event are done, and the backend does not know it yet.
+ * - `dead-letter-stored`: a dead letter is stored, and its event is not acknowledged.
+ */
+export type FaultPoint = 'after-effect' | 'before-ack' | 'dead-letter-stored';
+
+/** What a service process is told while it runs. */
+export type Command = 'release' | 'stats' | 'enough' | { readonly crashAt: FaultPoint };
+
 /** Ids of the handlers. All of them listen to {@link ORDER_PLACED}. */
 export const HANDLERS = ['invoice', 'stock', 'audit'] as const;
+export type HandlerId = (typeof HANDLERS)[number];
 export const ORDER_PLACED = 'order.placed';
 export const GROUP = 'orders';
 
 /**
- * What a line of a ledger says of an event: a handler handled it, holds it or gave it up, or its publish was
- * confirmed. Of an unconfirmed one only the number of the order is known.
+ * What a line of the ledger says of an event: a handler handled it, began it, holds it or gave it up, or its publish
+ * was confirmed. Of an unconfirmed one only the number of the order is known. Without an event: the process that
+ * wrote before is `gone`, or the test did something (`fault`).
  */
-export type LedgerNote = (typeof HANDLERS)[number] | 'holding' | 'given-up' | 'confirmed' | 'unconfirmed';
+export type LedgerNote =
+  HandlerId | 'begun' | 'holding' | 'given-up' | 'confirmed' | 'unconfirmed' | 'gone' | 'fault';
 
 /** Every hundredth order of the traffic is one that `audit` refuses. */
 export function orderNumber(n: number): OrderPlaced {
-  return n % 100 === 50 ? { n, fault: 'refused' } : { n };
+  return isRefused(n) ? { n, fault: 'refused' } : { n };
+}
+
+/** Whether `audit` refuses this order of the traffic. */
+export function isRefused(n: number): boolean {
+  return n % 100 === 50;
 }
 
 /** How many of the first orders of the traffic `audit` refuses. */

@@ -1,7 +1,16 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,18 +33,31 @@ export interface Host {
   remove(): Promise<void>;
 }
 
+/** Somebody who runs programs. Only root can choose. */
+export interface User {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 /** Runs a program of this machine in a temporary folder, or in one of the caller's, which then stays. */
 export class ProcessHost implements Host {
   readonly dir: string;
   readonly #path: string;
   readonly #ownsDir: boolean;
+  readonly #user: User;
   readonly #disarm: () => void;
   #child: ChildProcess | undefined;
 
-  constructor(path: string, dir?: string) {
+  /**
+   * @param dir Data folder of the caller's, which stays. Default: a temporary one that goes.
+   * @param user Runs the program and owns its temporary folder. Default: whoever runs the tests.
+   */
+  constructor(path: string, dir?: string, user: User = {}) {
     this.#path = path;
+    this.#user = user;
     this.#ownsDir = dir === undefined;
     this.dir = dir ?? mkdtempSync(join(tmpdir(), 'nestjs-durable-events-'));
+    if (this.#ownsDir && user.uid !== undefined) chownSync(this.dir, user.uid, user.gid!);
     const removal = this.#ownsDir ? 'rm -rf "$1"' : 'rm -f "$1/pid"';
     this.#disarm = onceThisProcessIsGone(
       `[ -f "$1/pid" ] && kill -9 "$(cat "$1/pid")" 2>/dev/null; ${removal}`,
@@ -53,7 +75,7 @@ export class ProcessHost implements Host {
 
   async start(args: readonly string[]): Promise<void> {
     const log = openSync(join(this.dir, 'log'), 'w');
-    const child = spawn(this.#path, args, { stdio: ['ignore', log, log] });
+    const child = spawn(this.#path, args, { stdio: ['ignore', log, log], ...this.#user });
     closeSync(log);
     await once(child, 'spawn');
     this.#child = child;
@@ -91,14 +113,16 @@ export class DockerHost implements Host {
   readonly dir = '/data';
   readonly #image: string;
   readonly #program: string;
+  readonly #environment: readonly string[];
   readonly #name = `nestjs-durable-events-${randomUUID()}`;
   readonly #disarm: () => void;
   #pid: number | undefined;
   #exit: Promise<void> = Promise.resolve();
 
-  constructor(image: string, program: string) {
+  constructor(image: string, program: string, environment: Readonly<Record<string, string>> = {}) {
     this.#image = image;
     this.#program = program;
+    this.#environment = Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
     this.#disarm = onceThisProcessIsGone('docker rm --force --volumes "$1" >/dev/null 2>&1', this.#name);
   }
 
@@ -111,7 +135,8 @@ export class DockerHost implements Host {
   }
 
   async start(args: readonly string[]): Promise<void> {
-    const create = ['create', '--name', this.#name, '--network', 'host', this.#image, this.#program, ...args];
+    const place = ['--name', this.#name, '--network', 'host', ...this.#environment];
+    const create = ['create', ...place, this.#image, this.#program, ...args];
     const exists = await run('docker', ['container', 'inspect', this.#name]).then(
       () => true,
       () => false,

@@ -31,6 +31,10 @@ export interface ServerDefinition {
   readonly host: Host;
   /** The command line, without the program. */
   readonly args: readonly string[];
+  /** Asks it to end soon and in good order. Default SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals;
+  /** Milliseconds that it may take to start. Default 20 seconds. */
+  readonly startTimeoutMs?: number;
   /** Whether it answers as a server does that is ready for work. */
   readonly ready: () => Promise<boolean>;
 }
@@ -75,11 +79,11 @@ class PrivateServer implements TestServer {
   }
 
   async start(): Promise<void> {
-    const { args, ready, url } = this.#definition;
+    const { args, ready, url, startTimeoutMs = START_TIMEOUT_MS } = this.#definition;
     await this.#host.start(args);
     const settled = await waitFor(
       async () => ((await ready()) ? 'ready' : this.#host.running ? undefined : 'ended'),
-      { timeoutMs: START_TIMEOUT_MS, message: `the server at ${url} to answer` },
+      { timeoutMs: startTimeoutMs, message: `the server at ${url} to answer` },
     );
     if (settled === 'ended') {
       throw new Error(
@@ -114,7 +118,7 @@ class PrivateServer implements TestServer {
   /** In good order where the server manages it in time; a paused one is woken for it. */
   async #end(): Promise<void> {
     await this.#host.signal('SIGCONT');
-    await this.#host.signal('SIGTERM');
+    await this.#host.signal(this.#definition.stopSignal ?? 'SIGTERM');
     const impatience = setTimeout(() => void this.#host.signal('SIGKILL'), STOP_TIMEOUT_MS);
     await this.#host.ended();
     clearTimeout(impatience);

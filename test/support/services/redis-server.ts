@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { freePort } from '../free-port.js';
 import { waitFor } from '../wait-for.js';
 import { DockerHost, type Host, ProcessHost } from './host.js';
+import { externalServer } from './external-server.js';
 import { startPrivateServer, type TestServer } from './private-server.js';
 import { find, howToGet, services } from './provide.js';
 
@@ -25,7 +26,12 @@ export interface RedisOptions {
  */
 export async function startRedis(options: RedisOptions = {}): Promise<TestServer> {
   const found = find(redis);
-  if (found.kind === 'external') return externalServer(found.url);
+  if (found.kind === 'external')
+    return externalServer(
+      found.url,
+      Number(new URL(found.url).port || 6379),
+      'The server of REDIS_URL is not ours to break: put this test in describeWithOwnRedis().',
+    );
   return startOwnRedis(options);
 }
 
@@ -101,21 +107,4 @@ function command(port: number, text: string): Promise<string> {
       .on('error', () => socket.destroy())
       .on('close', () => resolve(reply));
   });
-}
-
-function externalServer(url: string): TestServer {
-  const refuse = (): never => {
-    throw new Error('The server of REDIS_URL is not ours to break: put this test in describeWithOwnRedis().');
-  };
-  return {
-    url,
-    port: Number(new URL(url).port || 6379),
-    dir: '',
-    pid: undefined,
-    stop: async () => undefined,
-    kill9: async () => refuse(),
-    restart: async () => refuse(),
-    pause: async () => refuse(),
-    resume: async () => refuse(),
-  };
 }

@@ -1,4 +1,4 @@
-import { NOW, script } from './script.js';
+import { NOW, script } from '../../../clients/redis/script.js';
 
 /**
  * Renews the leases of entries. KEYS: stream. ARGV: group, consumer, ids. Replies with the server's time, then the ids

@@ -1,4 +1,6 @@
-import { ADD_DEAD, APPEND, CLOSE_DEAD, NOW, OWNS, script } from './script.js';
+import { NOW, script } from '../../../clients/redis/script.js';
+import { ADD_DEAD, CLOSE_DEAD, STATUS_OF } from '../../../dead-letters/redis/scripts.js';
+import { APPEND, OWNS } from './fragments.js';
 
 /**
  * Acknowledges a batch for its owner. Before the deadline nobody else can have claimed any of it, and one command is
@@ -23,12 +25,15 @@ return stale
 
 /**
  * Stores the outcome of a delivery, then acknowledges it: all of it or, when the entry is not ours any more, nothing.
- * KEYS: the four of the dead letters, source stream, retry stream, retry schedule, retry scheduled.
+ * An entry of a shard may have something left to do and stay pending: then it counts as delivered once.
+ * KEYS: the four of the dead letters, source stream, retry stream, retry schedule, retry scheduled, and for an entry of
+ * a shard its progress.
  * ARGV: group, consumer, entry id, closed limit, number of retries, (id, delay, payload)..., number of dead letters,
- * (id, failed at, entry)..., number of resolved, id...
+ * (id, failed at, entry)..., number of resolved, id..., and for an entry of a shard the field of its progress and what is
+ * left or ''.
  * Replies 1, or 0 when nothing was done.
  */
-export const SETTLE = script(`${NOW}${OWNS}${APPEND}${ADD_DEAD}${CLOSE_DEAD}
+export const SETTLE = script(`${NOW}${OWNS}${APPEND}${STATUS_OF}${ADD_DEAD}${CLOSE_DEAD}
 if not owns(KEYS[5], ARGV[1], ARGV[2], ARGV[3]) then return 0 end
 local at = 5
 local function take()
@@ -49,7 +54,16 @@ for _ = 1, tonumber(take()) do
 end
 for _ = 1, tonumber(take()) do
   local id = take()
-  if redis.call('HGET', KEYS[2], id) == 'retrying' then closeDead(id, 'resolved', now, ARGV[4]) end
+  if statusOf(id) == 'retrying' then closeDead(id, 'resolved', '', ARGV[4]) end
+end
+if KEYS[9] then
+  local field, left = take(), take()
+  if left ~= '' then
+    redis.call('HSET', KEYS[9], field, left)
+    redis.call('XCLAIM', KEYS[5], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', 1, 'JUSTID')
+    return 1
+  end
+  redis.call('HDEL', KEYS[9], field)
 end
 redis.call('XACK', KEYS[5], ARGV[1], ARGV[3])
 return 1

@@ -1,4 +1,5 @@
-import { FIELDS, NOW, script } from './script.js';
+import { FIELDS, NOW, script } from '../../../clients/redis/script.js';
+import { LAST_ID_OF } from './fragments.js';
 
 /** Creates the group at the start of the stream unless it is there. KEYS: streams. ARGV: group. */
 export const CREATE_GROUPS = script(`${NOW}
@@ -9,11 +10,11 @@ end
 return now
 `);
 
-/** Id of the newest entry that a stream ever had. KEYS: stream. */
-export const LAST_ID = script(`${FIELDS}
-local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
-if info.err then return '0-0' end
-return fields(info)['last-generated-id']
+/** Ids of the newest entries that streams ever had. KEYS: streams. */
+export const LAST_IDS = script(`${FIELDS}${LAST_ID_OF}
+local ids = {}
+for i, stream in ipairs(KEYS) do ids[i] = lastIdOf(stream) end
+return ids
 `);
 
 /**
@@ -37,32 +38,36 @@ return removed
 
 /**
  * Removes what every group has handled. The first entry that anybody still needs is a group's lowest pending one,
- * else the last it was given; without groups everything is needed. KEYS: stream. ARGV: minimal age in milliseconds.
+ * else the last it was given; without groups everything is needed. KEYS: streams. ARGV: minimal age in milliseconds.
  */
 export const TRIM = script(`${NOW}${FIELDS}
-local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
-if groups.err or #groups == 0 then return 0 end
-local floorMs, floorSeq = now - ARGV[1], 0
-for _, flat in ipairs(groups) do
-  local group = fields(flat)
-  local id = group['last-delivered-id']
-  if group.pending > 0 then id = redis.call('XPENDING', KEYS[1], group.name)[2] end
-  local ms, seq = string.match(id, '(%d+)-(%d+)')
-  ms, seq = tonumber(ms), tonumber(seq)
-  if ms < floorMs or (ms == floorMs and seq < floorSeq) then floorMs, floorSeq = ms, seq end
+local function trim(stream)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  if groups.err or #groups == 0 then return end
+  local floorMs, floorSeq = now - ARGV[1], 0
+  for _, flat in ipairs(groups) do
+    local group = fields(flat)
+    local id = group['last-delivered-id']
+    if group.pending > 0 then id = redis.call('XPENDING', stream, group.name)[2] end
+    local ms, seq = string.match(id, '(%d+)-(%d+)')
+    ms, seq = tonumber(ms), tonumber(seq)
+    if ms < floorMs or (ms == floorMs and seq < floorSeq) then floorMs, floorSeq = ms, seq end
+  end
+  if floorMs <= 0 then return end
+  redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f-%.0f', floorMs, floorSeq))
 end
-if floorMs <= 0 then return 0 end
-return redis.call('XTRIM', KEYS[1], 'MINID', '=', string.format('%.0f-%.0f', floorMs, floorSeq))
+for _, stream in ipairs(KEYS) do trim(stream) end
+return 1
 `);
 
 /**
- * How much a group has to do. KEYS: stream, retry stream, retry schedule, schedule, dead index, dead closed.
+ * How much a group has to do. KEYS: retry schedule, schedule, dead index, dead closed, then its streams.
  * ARGV: group. Replies with unread, pending, scheduled retries, delayed events, delayed events that are due, open
  * dead letters. Unread is exact only up to ARGV[2] entries per stream, to cost little.
  */
 export const GAUGES = script(`${NOW}${FIELDS}
 local unread, pending = 0, 0
-for i = 1, 2 do
+for i = 5, #KEYS do
   local groups = redis.pcall('XINFO', 'GROUPS', KEYS[i])
   if not groups.err then
     for _, flat in ipairs(groups) do
@@ -79,7 +84,7 @@ for i = 1, 2 do
   end
 end
 return {
-  unread, pending, redis.call('ZCARD', KEYS[3]), redis.call('ZCARD', KEYS[4]),
-  redis.call('ZCOUNT', KEYS[4], '-inf', now), redis.call('ZCARD', KEYS[5]) - redis.call('ZCARD', KEYS[6])
+  unread, pending, redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]),
+  redis.call('ZCOUNT', KEYS[2], '-inf', now), redis.call('ZCARD', KEYS[3]) - redis.call('ZCARD', KEYS[4])
 }
 `);

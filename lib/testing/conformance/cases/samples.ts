@@ -46,3 +46,16 @@ export const PATTERNS: readonly (readonly [pattern: string, matches: readonly st
   ['after:**', ['after:signup', 'after:signup:mail']],
   ['**', NAMES],
 ];
+
+/** Texts that are hard on keys, subjects and protocols. */
+export const ODD_TEXTS: readonly string[] = [
+  'with spaces and\ttabs',
+  'line\nbreaks\r\n',
+  '{braces} [brackets] #?&=%00',
+  'colons:dots.slashes/back\\slashes',
+  'quotes "\'`',
+  '日本語 👩‍👩‍👧 ü',
+  '$1,-~|>',
+  '123456',
+  'l'.repeat(400),
+];

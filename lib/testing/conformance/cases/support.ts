@@ -19,3 +19,8 @@ export function nonEmpty<T>(values: readonly T[]): readonly [T, ...T[]] | undefi
 export function gapsOf(calls: readonly Call[]): number[] {
   return calls.slice(1).map(({ at }, i) => at - calls[i]!.at);
 }
+
+/** How many different payloads the calls carried. */
+export function distinct(calls: readonly Call[]): number {
+  return new Set(calls.map(({ data }) => data)).size;
+}

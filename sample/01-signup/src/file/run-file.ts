@@ -1,5 +1,5 @@
 import { NestFactory } from '@nestjs/core';
-import { EventBus } from 'nestjs-durable-events';
+import { type EventBackend, EventBus } from 'nestjs-durable-events';
 import { AppModule } from '../app.module.js';
 import { onInterrupt } from '../interrupt.js';
 import type { Settings } from '../settings.js';
@@ -18,23 +18,23 @@ const INTERRUPTED = 130;
 
 /**
  * Signs up everybody in a file, and waits until all that follows from it is done. Ctrl-C ends the reading; what was
- * accepted by then is still handled, or stays in Redis for the next start.
+ * accepted by then is still handled, or stays with a durable backend for the next start.
  *
  * @returns The exit code of the process.
  * @throws {SetupError} when the file cannot be read.
  */
-export async function runFile(path: string, settings: Settings): Promise<number> {
+export async function runFile(path: string, settings: Settings, backend: EventBackend): Promise<number> {
   const file = await SignupFile.open(path);
   const interrupt = onInterrupt();
   // Retries and dead letters are counted in the progress and listed at the end instead.
-  const app = await NestFactory.create(AppModule.with(settings, 'file'), {
+  const app = await NestFactory.create(AppModule.with(settings, backend), {
     logger: false,
     abortOnError: false,
   });
   try {
     await app.init();
     const outcome = await importFile(file, app.get(EventBus), app.get(SignupService), interrupt);
-    const durable = settings.redisUrl !== undefined;
+    const durable = backend.capabilities?.durable === true;
     console.log(summarize({ ...outcome, path, durable }));
     if (outcome.interrupted) return INTERRUPTED;
     const { tally, deadLettered } = outcome;

@@ -37,8 +37,8 @@ export function summarize(outcome: Outcome): string {
     lines.push(
       '',
       durable
-        ? 'They wait at GET /dead-letters of npm start.'
-        : 'They were in memory and end with this process; with EVENTS_BACKEND=redis they would stay.',
+        ? 'They wait at GET /dead-letters: start again without --file.'
+        : 'They were in memory and end with this process; with a durable EVENTS_BACKEND they would stay.',
     );
   }
   if (interrupted) lines.push('', ...whatIsLeft(tally.accepted - settled, durable));
@@ -48,7 +48,7 @@ export function summarize(outcome: Outcome): string {
 function whatIsLeft(unhandled: number, durable: boolean): string[] {
   const goOn = 'Start again with the same file to go on: names that are taken are refused, the rest is read.';
   if (unhandled === 0) return [goOn];
-  const fate = durable ? 'are in Redis, and handled by the next start' : 'took too long and are lost';
+  const fate = durable ? 'are stored, and handled by the next start' : 'took too long and are lost';
   return [`${figure(unhandled)} accepted sign-ups ${fate}.`, goOn];
 }
 

@@ -32,7 +32,7 @@ export class SignupService {
     try {
       await this.bus.emitAsync(AfterSignup, signup, { id });
     } catch (error) {
-      // Redis may have it all the same. Two welcomes are better than a person who never gets in.
+      // The backend may have it all the same. Two welcomes are better than a person who never gets in.
       await this.accounts.release(signup.username);
       throw error;
     }

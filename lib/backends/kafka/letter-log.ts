@@ -1,0 +1,135 @@
+import type { KafkaClient, KafkaRecord } from '../../clients/kafka/client.js';
+import type { DeadLetter, DeadLetterStatus } from '../../dead-letters/dead-letter.js';
+import { MemoryDeadLetterStore } from '../../dead-letters/memory-dead-letter-store.js';
+import { decodeEvent } from '../../wire/cloud-events.js';
+import { decodeLetter } from '../shared/stored-letter.js';
+
+/** One step in the life of dead letters, as it is written. */
+export type Step =
+  | { readonly do: 'add'; readonly letter: string }
+  | {
+      readonly do: 'move';
+      readonly id: string;
+      readonly from: DeadLetterStatus;
+      readonly to: DeadLetterStatus;
+      readonly at: number;
+      readonly reason?: string | undefined;
+      /** A CloudEvent. */
+      readonly event?: string | undefined;
+      readonly raw?: DeadLetter['raw'];
+      /** In Unix milliseconds. */
+      readonly unchangedSince?: number | undefined;
+    }
+  /** `dead`: only what is dead. Otherwise everything but what is being retried. */
+  | { readonly do: 'drop'; readonly id: string; readonly dead: boolean };
+
+/**
+ * Dead letters as a log of steps: everybody who reads it takes the same steps in the same order and so comes to the same
+ * entries. Of two who want to change one, the one whose step was stored first did; the other finds that out by reading.
+ */
+export class LetterLog {
+  #view = new MemoryDeadLetterStore();
+  #next: bigint | undefined;
+  #reading: Promise<unknown> = Promise.resolve();
+  /** What came of the steps of this process, by offset, as long as somebody waits for it. */
+  readonly #awaited = new Map<bigint, DeadLetter | undefined>();
+
+  /** @param topic One with one partition that keeps everything. */
+  constructor(
+    private readonly client: KafkaClient,
+    private readonly topic: string,
+    private readonly timeoutMs: number,
+  ) {}
+
+  /** Stores steps, without looking at what comes of them. */
+  async write(steps: readonly Step[]): Promise<bigint[]> {
+    const records = steps.map((step) => ({
+      topic: this.topic,
+      partition: 0,
+      key: step.do === 'add' ? undefined : step.id,
+      value: JSON.stringify(step),
+    }));
+    const stored = await this.client.produce(records, this.timeoutMs);
+    return stored.map((each) => {
+      if (each instanceof Error) throw each;
+      return each.offset;
+    });
+  }
+
+  /** Stores a step. @returns The entry that it changed, or `undefined` where somebody else was first. */
+  async take(steps: readonly Step[]): Promise<(DeadLetter | undefined)[]> {
+    const offsets = await this.write(steps);
+    for (const offset of offsets) this.#awaited.set(offset, undefined);
+    try {
+      await this.view();
+      return offsets.map((offset) => this.#awaited.get(offset));
+    } finally {
+      for (const offset of offsets) this.#awaited.delete(offset);
+    }
+  }
+
+  /** All entries as they were when this was called, or later. */
+  view(): Promise<MemoryDeadLetterStore> {
+    const reading = this.#reading.then(() => this.#readOn());
+    this.#reading = reading.catch(() => undefined); // whoever asked is told
+    return reading;
+  }
+
+  async #readOn(): Promise<MemoryDeadLetterStore> {
+    const where = { topic: this.topic, partition: 0 };
+    const end = (await this.client.offsets([where], 'next')).values().next().value;
+    if (end === undefined) throw new Error(`The topic '${this.topic}' does not exist, or has no leader.`);
+    if (this.#next === undefined || this.#next > end) {
+      // It was made anew.
+      this.#view = new MemoryDeadLetterStore();
+      this.#next = (await this.client.offsets([where], 'first')).values().next().value ?? 0n;
+    }
+    while (this.#next < end) {
+      const { records, next } = await this.client.read({ ...where, offset: this.#next });
+      if (next === this.#next) break;
+      for (const record of records) await this.#apply(record);
+      this.#next = next;
+    }
+    return this.#view;
+  }
+
+  async #apply({ offset, value }: KafkaRecord): Promise<void> {
+    if (value === null) return;
+    const step = JSON.parse(value.toString()) as Step;
+    const changed = step.do === 'add' ? await this.#added(step.letter) : await this.#changed(step);
+    if (this.#awaited.has(offset)) this.#awaited.set(offset, changed);
+  }
+
+  async #added(json: string): Promise<DeadLetter | undefined> {
+    const letter = decodeLetter(json);
+    await this.#view.add([letter]);
+    return this.#view.get(letter.id);
+  }
+
+  async #changed(step: Exclude<Step, { do: 'add' }>): Promise<DeadLetter | undefined> {
+    const entry = await this.#view.get(step.id);
+    if (entry === undefined) return undefined;
+    if (step.do === 'move') return this.#moved(entry, step);
+    if (step.dead ? entry.status !== 'dead' : entry.status === 'retrying') return undefined;
+    this.#view.restore({ ...entry, status: 'dead' });
+    await this.#view.take(entry.id);
+    return entry;
+  }
+
+  #moved(entry: DeadLetter, step: Extract<Step, { do: 'move' }>): DeadLetter | undefined {
+    const { from, to, at, reason, event, raw, unchangedSince } = step;
+    if (entry.status !== from) return undefined;
+    if (unchangedSince !== undefined && entry.changedAt.getTime() > unchangedSince) return undefined;
+    const { reason: _ofThePreviousChange, ...rest } = entry;
+    const changed: DeadLetter = {
+      ...rest,
+      status: to,
+      changedAt: new Date(at),
+      ...(reason !== undefined && { reason }),
+      ...(event !== undefined && { event: decodeEvent(event) }),
+      ...(raw !== undefined && entry.raw === undefined && { raw }),
+    };
+    this.#view.restore(changed);
+    return changed;
+  }
+}

@@ -1,0 +1,14 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Link } from '../transport.js';
+
+/** The file of one run, in the folder that stands for a server. */
+export function fileOf({ url, namespace }: Link): string {
+  return join(url, `${namespace}.db`);
+}
+
+/** With what SQLite keeps beside it. */
+export async function removeFile(link: Link): Promise<void> {
+  const file = fileOf(link);
+  await Promise.all(['', '-wal', '-shm'].map((suffix) => rm(file + suffix, { force: true })));
+}

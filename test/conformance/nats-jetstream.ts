@@ -1,0 +1,24 @@
+import { NatsJetStreamBackend } from 'nestjs-durable-events/nats';
+import type { BackendFactory } from 'nestjs-durable-events/testing';
+
+export const concurrency = 20;
+export const leaseMs = 1500;
+/** Small, so that events of that size do not take the time of the tests. */
+export const maxEventBytes = 256 * 1024;
+
+/** The backends that the kit is run on, in the process of the tests and in those that it kills. */
+export function natsJetStream(
+  url: () => string,
+): (...args: Parameters<BackendFactory>) => NatsJetStreamBackend {
+  return ({ namespace, group }) =>
+    new NatsJetStreamBackend({
+      connection: url(),
+      namespace,
+      group,
+      concurrency,
+      leaseMs,
+      maxEventBytes,
+      maxDeliveries: 3,
+      publishTimeoutMs: 2000,
+    });
+}

@@ -1,0 +1,57 @@
+import type { BackendKind } from '../programs/settings.js';
+import { type BrokerServer, KAFKA, NATS, RABBITMQ, REDIS } from './servers.js';
+
+/** A backend that keeps events when a process dies. */
+export interface DurableBackend {
+  readonly kind: BackendKind;
+  /** What tests call it. */
+  readonly title: string;
+  /** Whether it keeps the order of a key. */
+  readonly ordering: boolean;
+  /** Whether it stores a dead letter in the step that acknowledges the event, so that nothing can come between. */
+  readonly buriesAndAcknowledges: boolean;
+  readonly server: BrokerServer;
+  /** The shortest lease that it takes, in milliseconds, where that is more than the storms want. */
+  readonly leastLeaseMs?: number;
+}
+
+/** Backends whose server takes too long to start for more than the storms. */
+const STORMS_ALONE: readonly DurableBackend[] = [
+  {
+    kind: 'rabbitmq',
+    title: 'RabbitMQ',
+    ordering: false,
+    buriesAndAcknowledges: false,
+    server: RABBITMQ,
+    leastLeaseMs: 2000,
+  },
+  {
+    kind: 'kafka',
+    title: 'Kafka',
+    ordering: true,
+    buriesAndAcknowledges: false,
+    server: KAFKA,
+  },
+];
+
+export const DURABLE_BACKENDS: readonly DurableBackend[] = [
+  {
+    kind: 'redis-streams',
+    title: 'Redis Streams',
+    ordering: true,
+    buriesAndAcknowledges: true,
+    server: REDIS,
+  },
+  { kind: 'bullmq', title: 'BullMQ', ordering: false, buriesAndAcknowledges: false, server: REDIS },
+  {
+    kind: 'nats-jetstream',
+    title: 'NATS JetStream',
+    ordering: false,
+    buriesAndAcknowledges: false,
+    server: NATS,
+  },
+];
+
+export function durable(kind: BackendKind): DurableBackend {
+  return [...DURABLE_BACKENDS, ...STORMS_ALONE].find((each) => each.kind === kind)!;
+}

@@ -1,0 +1,22 @@
+import type { BackendKind } from '../programs/settings.js';
+import type { BrokerView } from './broker-view.js';
+import { BullMQView } from './bullmq-view.js';
+import { KafkaView } from './kafka-view.js';
+import { NatsJetStreamView } from './nats-jetstream-view.js';
+import { RabbitMQView } from './rabbitmq-view.js';
+import { RedisStreamsView } from './redis-streams-view.js';
+
+export function openBrokerView(kind: BackendKind, url: string, namespace: string): BrokerView {
+  switch (kind) {
+    case 'redis-streams':
+      return new RedisStreamsView(url, namespace);
+    case 'bullmq':
+      return new BullMQView(url, namespace);
+    case 'nats-jetstream':
+      return new NatsJetStreamView(url, namespace);
+    case 'kafka':
+      return new KafkaView(url, namespace);
+    case 'rabbitmq':
+      return new RabbitMQView(url, namespace);
+  }
+}
