@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { KafkaClient, KafkaRecord } from '../../clients/kafka/client.js';
 import type { DeadLetter, DeadLetterStatus } from '../../dead-letters/dead-letter.js';
 import { MemoryDeadLetterStore } from '../../dead-letters/memory-dead-letter-store.js';
 import { decodeEvent } from '../../wire/cloud-events.js';
 import { decodeLetter } from '../shared/stored-letter.js';
 
-/** One step in the life of dead letters, as it is written. */
+/** One step in the life of dead letters. */
 export type Step =
   | { readonly do: 'add'; readonly letter: string }
   | {
@@ -23,6 +24,9 @@ export type Step =
   /** `dead`: only what is dead. Otherwise everything but what is being retried. */
   | { readonly do: 'drop'; readonly id: string; readonly dead: boolean };
 
+/** A step as it is written. `by`: whose it is, where somebody waits for what comes of it. */
+type WrittenStep = Step & { readonly by?: string };
+
 /**
  * Dead letters as a log of steps: everybody who reads it takes the same steps in the same order and so comes to the same
  * entries. Of two who want to change one, the one whose step was stored first did; the other finds that out by reading.
@@ -31,8 +35,11 @@ export class LetterLog {
   #view = new MemoryDeadLetterStore();
   #next: bigint | undefined;
   #reading: Promise<unknown> = Promise.resolve();
-  /** What came of the steps of this process, by offset, as long as somebody waits for it. */
-  readonly #awaited = new Map<bigint, DeadLetter | undefined>();
+  /**
+   * What came of the steps of this process, as long as somebody waits for it. By names that they are written with, not by
+   * their offsets: a step may well be read here before the answer that tells its offset.
+   */
+  readonly #awaited = new Map<string, DeadLetter | undefined>();
 
   /** @param topic One with one partition that keeps everything. */
   constructor(
@@ -42,7 +49,7 @@ export class LetterLog {
   ) {}
 
   /** Stores steps, without looking at what comes of them. */
-  async write(steps: readonly Step[]): Promise<bigint[]> {
+  async write(steps: readonly WrittenStep[]): Promise<void> {
     const records = steps.map((step) => ({
       topic: this.topic,
       partition: 0,
@@ -50,21 +57,20 @@ export class LetterLog {
       value: JSON.stringify(step),
     }));
     const stored = await this.client.produce(records, this.timeoutMs);
-    return stored.map((each) => {
-      if (each instanceof Error) throw each;
-      return each.offset;
-    });
+    const failure = stored.find((each) => each instanceof Error);
+    if (failure) throw failure;
   }
 
-  /** Stores a step. @returns The entry that it changed, or `undefined` where somebody else was first. */
+  /** Stores steps. @returns The entries that they changed, `undefined` where somebody else was first. */
   async take(steps: readonly Step[]): Promise<(DeadLetter | undefined)[]> {
-    const offsets = await this.write(steps);
-    for (const offset of offsets) this.#awaited.set(offset, undefined);
+    const written = steps.map((step) => ({ ...step, by: randomUUID() }));
+    for (const { by } of written) this.#awaited.set(by, undefined);
     try {
+      await this.write(written);
       await this.view();
-      return offsets.map((offset) => this.#awaited.get(offset));
+      return written.map(({ by }) => this.#awaited.get(by));
     } finally {
-      for (const offset of offsets) this.#awaited.delete(offset);
+      for (const { by } of written) this.#awaited.delete(by);
     }
   }
 
@@ -93,11 +99,13 @@ export class LetterLog {
     return this.#view;
   }
 
-  async #apply({ offset, value }: KafkaRecord): Promise<void> {
+  async #apply({ value }: KafkaRecord): Promise<void> {
     if (value === null) return;
-    const step = JSON.parse(value.toString()) as Step;
+    const step = JSON.parse(value.toString()) as WrittenStep;
     const changed = step.do === 'add' ? await this.#added(step.letter) : await this.#changed(step);
-    if (this.#awaited.has(offset)) this.#awaited.set(offset, changed);
+    // A step that was stored twice, by a producer that tried again, changes nothing the second time.
+    if (changed !== undefined && step.by !== undefined && this.#awaited.has(step.by))
+      this.#awaited.set(step.by, changed);
   }
 
   async #added(json: string): Promise<DeadLetter | undefined> {
