@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { TestServer } from '../support/services/private-server.js';
+import { services } from '../support/services/provide.js';
 import { startRedis } from '../support/services/redis.js';
 import { violations } from './accounts.js';
 import { DURABLE_BACKENDS } from './brokers/kinds.js';
@@ -11,7 +12,7 @@ import { Stage } from './stage.js';
 const TIMEOUT_MS = 90_000;
 
 for (const { kind, title } of DURABLE_BACKENDS.filter(({ server }) => server.isRedis)) {
-  describeWithSmallDisk(`${title}: a Redis whose disk is full`, () => {
+  const tests = () => {
     let programs: BuiltPrograms;
     let disk: SmallDisk;
     let server: TestServer;
@@ -83,5 +84,6 @@ for (const { kind, title } of DURABLE_BACKENDS.filter(({ server }) => server.isR
       },
       TIMEOUT_MS,
     );
-  });
+  };
+  describeWithSmallDisk(`${title}: a Redis whose disk is full`, tests, services.redis);
 }

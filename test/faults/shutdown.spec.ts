@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { losses } from './accounts.js';
+import { durable } from './brokers/kinds.js';
 import type { Ledger } from './ledger.js';
 import { HANDLERS, refusedAmong } from './programs/settings.js';
 import type { ServiceProcess } from './service-process.js';
@@ -71,7 +72,7 @@ describeDurable('SIGTERM during load', (scene) => {
 });
 
 describe('Memory: SIGTERM during load', () => {
-  const scene = useStage('redis-streams');
+  const scene = useStage(durable('redis-streams'));
 
   it(
     'lets a full queue be handled before the process ends, retries included',

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { DeadLetter } from '../../lib/dead-letters/dead-letter.js';
 import { createEvent } from '../../lib/event.js';
 import { RedisDeadLetterStore } from '../../lib/redis.js';
@@ -61,7 +61,8 @@ export class Stage {
     extras: Extras = {},
   ): Promise<Stage> {
     const ledger = await Ledger.open(programs.ledger);
-    const broker = openBrokerView(kind, url, `faults-${randomUUID()}`);
+    // Letters, digits and _, which every broker takes.
+    const broker = openBrokerView(kind, url, `faults_${randomBytes(8).toString('hex')}`);
     return new Stage(kind, programs.service, url, ledger, broker, extras);
   }
 

@@ -1,28 +1,28 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import type { TestServer } from '../support/services/private-server.js';
-import { durable, DURABLE_BACKENDS } from './brokers/kinds.js';
+import { type DurableBackend, DURABLE_BACKENDS } from './brokers/kinds.js';
+import type { Broker } from './brokers/servers.js';
 import { type BuiltPrograms, buildPrograms } from './build-programs.js';
-import type { BackendKind } from './programs/settings.js';
 import { Stage } from './stage.js';
 
 /** What a test works with. */
-export interface Scene {
+export interface Scene<B extends Broker = TestServer> {
   readonly stage: Stage;
   /** It keeps what it confirmed when it is killed. */
-  readonly server: TestServer;
+  readonly server: B;
 }
 
 /** Gives every test of a `describe` a stage of its own, on a server that the tests of the file share. */
-export function useStage(kind: BackendKind): () => Scene {
+export function useStage<B extends Broker>(backend: DurableBackend<B>): () => Scene<B> {
   let programs: BuiltPrograms;
-  let server: TestServer;
+  let server: B;
   let stage: Stage;
   beforeAll(async () => {
     programs = buildPrograms();
-    server = await durable(kind).server.start();
+    server = await backend.server.start();
   });
   beforeEach(async () => {
-    stage = await Stage.open(kind, server.url, programs);
+    stage = await Stage.open(backend.kind, server.url, programs);
   });
   afterEach(() => stage?.close());
   afterAll(async () => {
@@ -33,7 +33,7 @@ export function useStage(kind: BackendKind): () => Scene {
 }
 
 /** Registers the tests for every backend that keeps events when a process dies. */
-export function describeDurable(what: string, tests: (scene: () => Scene, kind: BackendKind) => void): void {
-  for (const { kind, title, server } of DURABLE_BACKENDS)
-    server.describe(`${title}: ${what}`, () => tests(useStage(kind), kind));
+export function describeDurable(what: string, tests: (scene: () => Scene) => void): void {
+  for (const backend of DURABLE_BACKENDS)
+    backend.server.describe(`${backend.title}: ${what}`, () => tests(useStage(backend)));
 }

@@ -53,6 +53,31 @@ describe('PostgreSQL backend', () => {
     expect(Math.max(...latencies)).toBeLessThan(5000);
   });
 
+  it('shows its dead letters to who has not started', async () => {
+    expect(await bus().deadLetters.size()).toBe(0);
+    const consumer = bus({}, { retry: false });
+    consumer.on('x', () => {
+      throw new Error('no');
+    });
+    await consumer.start();
+    const { id } = await consumer.emitAsync('x');
+    const { deadLetters } = bus();
+    await waitFor(async () => (await deadLetters.size()) === 1);
+    const { entries } = await deadLetters.list();
+    expect(entries.map(({ event }) => event.id)).toEqual([id]);
+  });
+
+  it('takes the longest names', async () => {
+    // Together with that of the schema too long for the name of a channel.
+    const options = { namespace: 'n'.repeat(35), pollMs: 60_000 };
+    const consumer = bus(options);
+    const handled: unknown[] = [];
+    consumer.on('x', ({ data }) => void handled.push(data));
+    await consumer.start();
+    await bus(options).emitAsync('x', 1);
+    await waitFor(() => handled.length === 1);
+  });
+
   it('finds them by polling where nothing can listen', async () => {
     const consumer = bus({ notify: false, pollMs: 20 });
     let handled = 0;
@@ -147,7 +172,8 @@ describe('PostgreSQL backend', () => {
   });
 
   it.each([
-    [{ namespace: 'a-b' }, "Option 'namespace' of PostgresBackend is 'a-b'. Set it to at most 40 letters"],
+    [{ namespace: 'a-b' }, "Option 'namespace' of PostgresBackend is 'a-b'. Set it to at most 35 letters"],
+    [{ namespace: 'n'.repeat(36) }, "Option 'namespace' of PostgresBackend is 'nnn"],
     [{ schema: 'a.b' }, "Option 'schema' of PostgresBackend is 'a.b'."],
     [
       { concurrency: 0 },

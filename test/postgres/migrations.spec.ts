@@ -147,7 +147,7 @@ FROM information_schema.columns WHERE table_schema = $1 ORDER BY 1, 2`;
     [['migrate', 'user:secret'], /is no database\. Set it to a URL such as/],
     [['migrate', 'postgresql://user:secret@127.0.0.1:1/database'], /ECONNREFUSED/],
     [['sql', '--tables', 'backend,outbox'], /'tables' .* has 'outbox'\. Set it to one or more of backend,/],
-    [['sql', '--namespace', 'a-b'], /'namespace' .* is 'a-b'\. Set it to at most 40 letters/],
+    [['sql', '--namespace', 'a-b'], /'namespace' .* is 'a-b'\. Set it to at most 35 letters/],
     [['sql', '--schema', 'a"b'], /'schema' .* is 'a"b'\. Set it to a name of letters/],
     [['sql', '--shema', 'a'], /--shema/],
   ])('fails for %j, and shows no password', async (args, message) => {

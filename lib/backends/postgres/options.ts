@@ -84,7 +84,7 @@ export function resolvePostgresOptions(options: PostgresBackendOptions): Resolve
  * @throws {EventConfigurationError} for one that names could not be made of.
  */
 export function checkNamespace(namespace: string, user: string): string {
-  if (/^[A-Za-z_]\w{0,39}$/.test(namespace)) return namespace;
-  const want = 'at most 40 letters, digits and _, a letter or _ first';
+  if (/^[A-Za-z_]\w{0,34}$/.test(namespace)) return namespace;
+  const want = 'at most 35 letters, digits and _, a letter or _ first';
   throw refusedOption('namespace', namespace, user, want);
 }

@@ -16,7 +16,8 @@ import type {
 } from '../queue-table/queue-table.js';
 import { Insertion } from './insertion.js';
 import type { Notifications } from '../../clients/postgres/notifications.js';
-import { queueTable, tablesOf } from './schema.js';
+import { OpenedDeadLetters } from './opened-dead-letters.js';
+import { channelOf, queueTable, tablesOf } from './schema.js';
 import { queueStatements } from './statements.js';
 
 /** Where the tables are, and how long things last. */
@@ -29,6 +30,7 @@ export interface PostgresQueueSettings {
 
 /** The tables of one namespace in a PostgreSQL database. */
 export class PostgresQueueTable implements QueueTable {
+  readonly deadLetters: OpenedDeadLetters;
   opened: () => Promise<void> = () => Promise.resolve();
   readonly #sql: ReturnType<typeof queueStatements>;
   readonly #channel: string;
@@ -39,14 +41,15 @@ export class PostgresQueueTable implements QueueTable {
 
   constructor(
     private readonly db: Database,
-    readonly deadLetters: PostgresDeadLetterStore,
+    private readonly store: PostgresDeadLetterStore,
     private readonly notifications: Notifications,
     private readonly settings: PostgresQueueSettings,
   ) {
     const { schema, namespace, deduplicationMs } = settings;
     this.#sql = queueStatements(tablesOf(schema, namespace));
-    this.#channel = `${schema}.${namespace}`;
+    this.#channel = channelOf(schema, namespace);
     const group = () => toKey(this.#service.group);
+    this.deadLetters = new OpenedDeadLetters(store, () => this.opened());
     this.#insertion = new Insertion(db, this.#sql, this.#channel, deduplicationMs, group);
   }
 
@@ -55,12 +58,12 @@ export class PostgresQueueTable implements QueueTable {
     const { schema, namespace } = this.settings;
     const { name, statements, newest } = queueTable(schema, namespace);
     await createTable(this.db, name, statements, newest);
-    await this.deadLetters.open(service.group);
+    await this.store.open(service.group);
   }
 
   async close(): Promise<void> {
     await this.notifications.stop();
-    await this.deadLetters.close();
+    await this.store.close();
     await this.db.close();
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Table, type TableName, qualified, quoted } from '../../clients/postgres/table.js';
 import { deadLetterTable } from '../../dead-letters/postgres/schema.js';
 
@@ -29,6 +30,12 @@ function deliveriesName(schema: string, namespace: string): TableName {
 /** The table of the dead letters of a backend. */
 export function deadLettersName(schema: string, namespace: string): TableName {
   return { schema, table: `${namespace}_dead_letters` };
+}
+
+/** Where listeners hear that deliveries may have come. PostgreSQL takes names of up to 63 bytes. */
+export function channelOf(schema: string, namespace: string): string {
+  const name = `${schema}.${namespace}`;
+  return Buffer.byteLength(name) <= 63 ? name : createHash('sha256').update(name).digest('base64url');
 }
 
 export function tablesOf(schema: string, namespace: string): Tables {

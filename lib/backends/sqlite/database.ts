@@ -21,16 +21,21 @@ export class Database {
   async open(): Promise<void> {
     if (this.#driver !== undefined) return;
     const driver = typeof this.connection === 'string' ? await openDriver(this.connection) : this.connection;
+    try {
+      driver.exec('PRAGMA busy_timeout = 0');
+      // Changing the mode of the journal needs the file for a moment.
+      await this.#whenFree(() => driver.exec('PRAGMA journal_mode = WAL'));
+      driver.exec(`PRAGMA synchronous = ${this.synchronous}`);
+    } catch (error) {
+      this.#closeOwn(driver);
+      throw error;
+    }
     this.#driver = driver;
-    // Changing the mode of the journal needs the file for a moment.
-    await this.#whenFree(() => driver.exec('PRAGMA journal_mode = WAL'));
-    driver.exec(`PRAGMA synchronous = ${this.synchronous}`);
-    driver.exec('PRAGMA busy_timeout = 0');
   }
 
   close(): void {
     this.#statements.clear();
-    if (typeof this.connection === 'string') this.#driver?.close();
+    if (this.#driver !== undefined) this.#closeOwn(this.#driver);
     this.#driver = undefined;
   }
 
@@ -67,6 +72,10 @@ export class Database {
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
   get<R>(sql: string, ...values: SqliteValue[]): R | undefined {
     return this.all<R>(sql, ...values)[0];
+  }
+
+  #closeOwn(driver: SqliteDriver): void {
+    if (typeof this.connection === 'string') driver.close();
   }
 
   get #open(): SqliteDriver {

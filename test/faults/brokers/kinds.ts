@@ -1,8 +1,9 @@
 import type { BackendKind } from '../programs/settings.js';
-import { type BrokerServer, KAFKA, NATS, RABBITMQ, REDIS } from './servers.js';
+import type { TestServer } from '../../support/services/private-server.js';
+import { type Broker, type BrokerServer, KAFKA, NATS, POSTGRES, RABBITMQ, REDIS, SQLITE } from './servers.js';
 
 /** A backend that keeps events when a process dies. */
-export interface DurableBackend {
+export interface DurableBackend<B extends Broker = Broker> {
   readonly kind: BackendKind;
   /** What tests call it. */
   readonly title: string;
@@ -10,12 +11,15 @@ export interface DurableBackend {
   readonly ordering: boolean;
   /** Whether it stores a dead letter in the step that acknowledges the event, so that nothing can come between. */
   readonly buriesAndAcknowledges: boolean;
-  readonly server: BrokerServer;
+  readonly server: BrokerServer<B>;
   /** The shortest lease that it takes, in milliseconds, where that is more than the storms want. */
   readonly leastLeaseMs?: number;
 }
 
-/** Backends whose server takes too long to start for more than the storms. */
+/**
+ * Backends for which the storms are enough: their server takes too long to start, or the suite that all backends have in
+ * common kills and stops their processes already.
+ */
 const STORMS_ALONE: readonly DurableBackend[] = [
   {
     kind: 'rabbitmq',
@@ -32,9 +36,23 @@ const STORMS_ALONE: readonly DurableBackend[] = [
     buriesAndAcknowledges: false,
     server: KAFKA,
   },
+  {
+    kind: 'postgres',
+    title: 'PostgreSQL',
+    ordering: true,
+    buriesAndAcknowledges: false,
+    server: POSTGRES,
+  },
+  {
+    kind: 'sqlite',
+    title: 'SQLite',
+    ordering: true,
+    buriesAndAcknowledges: true,
+    server: SQLITE,
+  },
 ];
 
-export const DURABLE_BACKENDS: readonly DurableBackend[] = [
+export const DURABLE_BACKENDS: readonly DurableBackend<TestServer>[] = [
   {
     kind: 'redis-streams',
     title: 'Redis Streams',

@@ -3,8 +3,10 @@ import type { BrokerView } from './broker-view.js';
 import { BullMQView } from './bullmq-view.js';
 import { KafkaView } from './kafka-view.js';
 import { NatsJetStreamView } from './nats-jetstream-view.js';
+import { postgresView } from './postgres-view.js';
 import { RabbitMQView } from './rabbitmq-view.js';
 import { RedisStreamsView } from './redis-streams-view.js';
+import { sqliteView } from './sqlite-view.js';
 
 export function openBrokerView(kind: BackendKind, url: string, namespace: string): BrokerView {
   switch (kind) {
@@ -18,5 +20,9 @@ export function openBrokerView(kind: BackendKind, url: string, namespace: string
       return new KafkaView(url, namespace);
     case 'rabbitmq':
       return new RabbitMQView(url, namespace);
+    case 'postgres':
+      return postgresView(url, namespace);
+    case 'sqlite':
+      return sqliteView(url, namespace);
   }
 }

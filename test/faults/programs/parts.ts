@@ -60,6 +60,14 @@ async function makeBackend({ kind, url, ...options }: BackendSettings): Promise<
       const { RabbitMQBackend } = await import('nestjs-durable-events/rabbitmq');
       return new RabbitMQBackend(settings);
     }
+    case 'postgres': {
+      const { PostgresBackend } = await import('nestjs-durable-events/postgres');
+      return new PostgresBackend(settings);
+    }
+    case 'sqlite': {
+      const { SqliteBackend } = await import('nestjs-durable-events/sqlite');
+      return new SqliteBackend(settings);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** Backends that the fault tests know. */
-export type BackendKind = 'redis-streams' | 'bullmq' | 'nats-jetstream' | 'rabbitmq' | 'kafka';
+export type BackendKind =
+  'redis-streams' | 'bullmq' | 'nats-jetstream' | 'rabbitmq' | 'kafka' | 'postgres' | 'sqlite';
 
 /** What a service process is told, as JSON in its first argument. */
 export interface ServiceSettings {
@@ -24,6 +25,7 @@ export interface ServiceSettings {
 
 export interface BackendSettings {
   readonly kind: BackendKind;
+  /** Of the server, or the path of the file. */
   readonly url: string;
   readonly namespace: string;
   readonly leaseMs?: number;

@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
+import type { TcpProxy } from '../../support/tcp-proxy.js';
 import type { FaultPoint } from '../programs/settings.js';
 import type { Scenery } from './scenery.js';
 
 /**
  * What breaks, how long, and how it is repaired. Each resolves when the fault is over, which is when everything is
- * up again or starts. Outages last until they were felt, or longer than a lease.
+ * up again or starts. Outages last until they were felt, or longer than a lease. Plans have only what can break.
  */
 export const FAULTS = {
   /** Whatever it is doing: handling, acknowledging, starting. */
@@ -29,25 +30,26 @@ export const FAULTS = {
     service.signal('SIGCONT');
   },
   'consumer half-open': async (scenery) => {
-    const { proxy } = scenery.pick();
+    const proxy = scenery.pick().way.proxy!;
     proxy.blackhole();
     await pastLease(scenery);
     await heal(scenery, proxy);
   },
   'producer half-open': async (scenery) => {
-    scenery.producerProxy.blackhole();
+    const proxy = scenery.producerWay.proxy!;
+    proxy.blackhole();
     await scenery.untilFelt();
-    await heal(scenery, scenery.producerProxy);
+    await heal(scenery, proxy);
   },
   'broker killed': async ({ server, untilFelt }) => {
-    await server.kill9();
+    await server!.kill9();
     await untilFelt();
-    await server.restart();
+    await server!.restart();
   },
   'broker stopped': async (scenery) => {
-    await scenery.server.pause();
+    await scenery.server!.pause();
     await Promise.all([scenery.untilFelt(), pastLease(scenery)]);
-    await scenery.server.resume();
+    await scenery.server!.resume();
   },
   'writes refused': async (scenery) => {
     const takeWrites = await scenery.refuseWrites();
@@ -76,7 +78,7 @@ async function pastLease({ plan }: Scenery): Promise<void> {
 }
 
 /** What was under way arrives late after all, or never. */
-async function heal({ random }: Scenery, proxy: Scenery['producerProxy']): Promise<void> {
+async function heal({ random }: Scenery, proxy: TcpProxy): Promise<void> {
   if (random() < 0.5) proxy.cut();
   await proxy.resume();
 }

@@ -2,14 +2,16 @@ import type { DurableBackend } from '../brokers/kinds.js';
 import { FAULTS, type FaultName } from './faults.js';
 import type { Effort, StormPlan } from './plan.js';
 
-/** What takes connections, data and answers away, and leaves every process alive. */
-const OUTAGES: readonly FaultName[] = [
+/** What takes a server away. A file has neither a process to be killed or stopped, nor a network in between. */
+const AWAY: readonly FaultName[] = [
   'broker killed',
   'broker stopped',
   'consumer half-open',
   'producer half-open',
-  'writes refused',
 ];
+
+/** What takes connections, data and answers away, and leaves every process of a service alive. */
+const OUTAGES: readonly FaultName[] = [...AWAY, 'writes refused'];
 
 /** What ends processes, at chosen points and at any. */
 const KILLS: readonly FaultName[] = [
@@ -108,6 +110,7 @@ export function plansOf(backend: DurableBackend, { all, events }: Effort): Storm
 }
 
 function canHappen(fault: FaultName, backend: DurableBackend, plan: Partial<StormPlan>): boolean {
+  if (backend.server.isFile && AWAY.includes(fault)) return false;
   if (fault === 'inbox killed') return plan.inbox === 'postgres';
   if (fault === 'writes refused') return backend.server.refuseWrites !== undefined;
   if (fault === 'crash after dead letter')

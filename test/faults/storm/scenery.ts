@@ -1,18 +1,19 @@
 import type { TestServer } from '../../support/services/private-server.js';
-import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.js';
 import { losses } from '../accounts.js';
 import { durable } from '../brokers/kinds.js';
+import type { Broker } from '../brokers/servers.js';
 import { seededRandom } from '../random.js';
 import type { ServiceProcess } from '../service-process.js';
 import type { Stage } from '../stage.js';
 import type { StormPlan } from './plan.js';
+import { wayTo, type Way } from './way.js';
 
 /**
- * One consumer after the other in the same place, all behind one proxy. One that cannot start, as when the broker
- * refuses writes, is started again.
+ * One consumer after the other in the same place, all on one way. One that cannot start, as when the broker refuses
+ * writes, is started again.
  */
 export interface Consumer {
-  readonly proxy: TcpProxy;
+  readonly way: Way;
   readonly service: ServiceProcess;
   /** Resolves with the one that has started. */
   ready(): Promise<ServiceProcess>;
@@ -23,7 +24,7 @@ export interface Consumer {
 /** What a storm is made of. */
 export interface StormSetup {
   readonly stage: Stage;
-  readonly server: TestServer;
+  readonly broker: Broker;
   readonly database: TestServer | undefined;
   readonly plan: StormPlan;
   readonly seed: number;
@@ -35,34 +36,39 @@ export class Scenery {
 
   private constructor(
     readonly stage: Stage,
-    readonly server: TestServer,
+    readonly broker: Broker,
     /** Where the inbox is, if it is not in the broker. */
     readonly database: TestServer | undefined,
     readonly plan: StormPlan,
     seed: number,
     readonly consumers: readonly Consumer[],
     readonly producer: ServiceProcess,
-    readonly producerProxy: TcpProxy,
+    readonly producerWay: Way,
   ) {
     this.random = seededRandom(seed);
   }
 
   /** Starts consumers, then a producer. Resolves when all of them run. */
-  static async set({ stage, server, database, plan, seed }: StormSetup): Promise<Scenery> {
+  static async set({ stage, broker, database, plan, seed }: StormSetup): Promise<Scenery> {
     const consumers = await Promise.all(
-      Array.from({ length: plan.consumers }, () => consumerBehindProxy(stage, server, plan)),
+      Array.from({ length: plan.consumers }, () => consumerOn(stage, broker, plan)),
     );
     await Promise.all(consumers.map((consumer) => consumer.ready()));
-    const producerProxy = await startTcpProxy(server.port);
+    const producerWay = await wayTo(broker);
     const producer = stage.launch({
-      url: producerProxy.inFrontOf(server.url),
+      url: producerWay.url,
       handles: false,
       // Short, so that an outage makes publishes fail, not only wait.
       publishTimeoutMs: 1000,
       traffic: { until: 'told', perSecond: plan.perSecond, keyed: plan.keyed },
     });
     await producer.ready;
-    return new Scenery(stage, server, database, plan, seed, consumers, producer, producerProxy);
+    return new Scenery(stage, broker, database, plan, seed, consumers, producer, producerWay);
+  }
+
+  /** Where the events are, unless that is a file. */
+  get server(): TestServer | undefined {
+    return 'pid' in this.broker ? this.broker : undefined;
   }
 
   pick(): Consumer {
@@ -77,7 +83,7 @@ export class Scenery {
 
   /** Resolves with how to end it. */
   refuseWrites(): Promise<() => Promise<void>> {
-    return durable(this.plan.kind).server.refuseWrites!(this.server.url);
+    return durable(this.plan.kind).server.refuseWrites!(this.broker.url);
   }
 
   /**
@@ -93,18 +99,17 @@ export class Scenery {
   }
 
   async close(): Promise<void> {
-    await Promise.all(
-      [this.producerProxy, ...this.consumers.map(({ proxy }) => proxy)].map((proxy) => proxy.close()),
-    );
+    const ways = [this.producerWay, ...this.consumers.map(({ way }) => way)];
+    await Promise.all(ways.map(({ proxy }) => proxy?.close()));
   }
 }
 
-async function consumerBehindProxy(stage: Stage, server: TestServer, plan: StormPlan): Promise<Consumer> {
-  const proxy = await startTcpProxy(server.port);
+async function consumerOn(stage: Stage, broker: Broker, plan: StormPlan): Promise<Consumer> {
+  const way = await wayTo(broker);
   const launch = () => {
     const service = stage.launch({
-      ...stage.stores(proxy.inFrontOf(server.url)),
-      url: proxy.inFrontOf(server.url),
+      ...stage.stores(way.url),
+      url: way.url,
       leaseMs: plan.leaseMs,
       workMs: 2,
     });
@@ -113,7 +118,7 @@ async function consumerBehindProxy(stage: Stage, server: TestServer, plan: Storm
     return service;
   };
   const consumer = {
-    proxy,
+    way,
     service: launch(),
     relaunch: () => {
       consumer.service = launch();

@@ -1,6 +1,7 @@
 import { startPostgres } from '../../support/services/postgres.js';
 import type { TestServer } from '../../support/services/private-server.js';
 import { durable } from '../brokers/kinds.js';
+import type { Broker } from '../brokers/servers.js';
 import type { BuiltPrograms } from '../build-programs.js';
 import { EffectsDatabase } from '../effects-database.js';
 import { Stage, type StageInbox } from '../stage.js';
@@ -9,7 +10,7 @@ import type { StormPlan } from './plan.js';
 /** Servers of its own and a stage for one storm. */
 export interface StormSite {
   readonly stage: Stage;
-  readonly server: TestServer;
+  readonly broker: Broker;
   readonly database: TestServer | undefined;
   close(): Promise<void>;
 }
@@ -28,7 +29,7 @@ export async function setUp(plan: StormPlan, programs: BuiltPrograms): Promise<S
     for (const each of closers) await each();
   };
   try {
-    const server = opened(await durable(plan.kind).server.start(), (each) => each.stop());
+    const broker = opened(await durable(plan.kind).server.start(), (each) => each.stop());
     let database: TestServer | undefined;
     let inbox: StageInbox | undefined;
     if (plan.inbox === 'redis') inbox = { kind: 'redis', leaseMs: LONG_CLAIM_MS };
@@ -38,9 +39,9 @@ export async function setUp(plan: StormPlan, programs: BuiltPrograms): Promise<S
       inbox = { kind: 'postgres', leaseMs: SHORT_CLAIM_MS, database: effects };
     }
     const { deadLetterStore } = plan;
-    const stage = await Stage.open(plan.kind, server.url, programs, { deadLetterStore, inbox });
+    const stage = await Stage.open(plan.kind, broker.url, programs, { deadLetterStore, inbox });
     opened(stage, (each) => each.close());
-    return { stage, server, database, close };
+    return { stage, broker, database, close };
   } catch (error) {
     await close();
     throw error;

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, rmdirSync, writeSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from '@jest/globals';
-import { find, services } from './provide.js';
+import { find, type Service } from './provide.js';
 
 /** A file system of its own that is small enough to be filled. */
 export class SmallDisk {
@@ -44,15 +44,19 @@ export class SmallDisk {
   }
 }
 
-/** `describe` for tests that need one: where there can be none they are skipped, with the reason in their name. */
-export function describeWithSmallDisk(name: string, tests: () => void): void {
-  const obstacle = whyNone();
+/**
+ * `describe` for tests that need one: where there can be none they are skipped, with the reason in their name.
+ *
+ * @param server Whose files are to be there. One in a container would not see it.
+ */
+export function describeWithSmallDisk(name: string, tests: () => void, server?: Service): void {
+  const obstacle = whyNone(server);
   if (obstacle === undefined) describe(name, tests);
   else describe.skip(`${name} (not run: ${obstacle})`, tests);
 }
 
-function whyNone(): string | undefined {
-  if (find(services.redis).kind !== 'binary') return 'redis-server is not a program of this machine';
+function whyNone(server: Service | undefined): string | undefined {
+  if (server && find(server).kind !== 'binary') return `${server.binary} is not a program of this machine`;
   try {
     new SmallDisk().remove();
     return undefined;
