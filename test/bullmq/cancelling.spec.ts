@@ -1,4 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { CANCEL } from '../../lib/backends/bullmq/scripts.js';
+import { loseTheAnswer } from '../support/lost-answer.js';
 import { waitFor } from '../support/wait-for.js';
 import { gate } from './harness.js';
 import { useBullMQ } from './use-bullmq.js';
@@ -17,6 +20,20 @@ describe('BullMQ: taking back a delayed event', () => {
     expect(await bus.cancel(id)).toBe(true);
     expect(await bus.cancel(id)).toBe(false);
     for (const group of ['orders', 'mails']) expect(await test.queue(group).getDelayedCount()).toBe(0);
+  });
+
+  it('says so when the answer that did is lost, and asked for again', async () => {
+    const { test, server } = bullmq;
+    const client = new Redis(server.url, { maxRetriesPerRequest: null });
+    test.onClose(() => client.disconnect());
+    const { bus } = await test.start((bus) => bus.on('x', () => undefined, { id: 'a' }), {
+      connection: client,
+    });
+    const { id } = await bus.emitAsync('x', 1, { delayMs: 600_000 });
+    const lost = loseTheAnswer(client, ([sha]) => sha === CANCEL.sha);
+    expect(await bus.cancel(id)).toBe(true);
+    expect(lost()).toBe(true);
+    expect(await bus.cancel(id)).toBe(false);
   });
 
   it('leaves it to all groups when one has begun with it', async () => {

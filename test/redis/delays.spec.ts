@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { CANCEL } from '../../lib/backends/redis-streams/scripts/publishing.js';
 import { createEvent } from '../../lib/event.js';
 import type { RedisStreamsBackend } from '../../lib/redis.js';
+import { loseTheAnswer } from '../support/lost-answer.js';
 import { describeWithOwnRedis } from '../support/services/redis.js';
 import { waitFor } from '../support/wait-for.js';
 import type { Seen } from './harness.js';
@@ -53,6 +56,21 @@ describe('Redis Streams: delayed events', () => {
     expect(await backend.cancel(kept!)).toBe(false);
     expect(await backend.cancel('unknown')).toBe(false);
     expect(await onSchedule()).toEqual([0, 0]);
+  });
+
+  it('are cancelled when the answer that says so is lost, and asked for again', async () => {
+    const client = new Redis(redis.server.url);
+    try {
+      const backend = redis.test.backend({ connection: client });
+      const [cancelled] = await scheduleMany(backend, 1, 60_000);
+      const lost = loseTheAnswer(client, ([sha]) => sha === CANCEL.sha);
+      expect(await backend.cancel(cancelled!)).toBe(true);
+      expect(lost()).toBe(true);
+      expect(await backend.cancel(cancelled!)).toBe(false);
+      expect(await onSchedule()).toEqual([0, 0]);
+    } finally {
+      client.disconnect();
+    }
   });
 
   it('are cancelled by another process as well, and may be emitted again with the same id', async () => {

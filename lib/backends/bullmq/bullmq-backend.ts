@@ -140,7 +140,7 @@ export class BullMQBackend implements EventBackend {
     return this.#calls.run(async (client) => {
       const groups = await this.#groups.current(client);
       const queues = await Promise.all(groups.map((group) => this.#queues.of(group)));
-      return cancelEvent(this.#connection, queues, event);
+      return cancelEvent(this.#connection, queues, event, this.#calls.timeoutMs);
     }, 'the cancelling');
   }
 

@@ -6,12 +6,14 @@ import { script } from '../../clients/redis/script.js';
  */
 
 /**
- * Takes a delayed job that no worker has had out of all queues, or out of none. KEYS: of each queue the prefix of its jobs,
- * the delayed jobs and the event stream. ARGV: job id. Replies with 1 when it was there.
+ * Takes a delayed job that no worker has had out of all queues, or out of none. KEYS: a receipt, then of each queue the
+ * prefix of its jobs, the delayed jobs and the event stream. ARGV: job id, milliseconds that the receipt is kept. Replies
+ * with 1 when it was there.
  */
 export const CANCEL = script(`
+if redis.call('EXISTS', KEYS[1]) == 1 then return 1 end
 local found = {}
-for i = 1, #KEYS, 3 do
+for i = 2, #KEYS, 3 do
   local job = KEYS[i] .. ARGV[1]
   if redis.call('EXISTS', job) == 1 then
     if redis.call('HEXISTS', job, 'ats') == 1 or not redis.call('ZSCORE', KEYS[i + 1], ARGV[1]) then return 0 end
@@ -23,7 +25,9 @@ for _, i in ipairs(found) do
   redis.call('DEL', KEYS[i] .. ARGV[1], KEYS[i] .. ARGV[1] .. ':logs')
   redis.call('XADD', KEYS[i + 2], '*', 'event', 'removed', 'jobId', ARGV[1], 'prev', 'delayed')
 end
-return #found > 0 and 1 or 0
+if #found == 0 then return 0 end
+redis.call('SET', KEYS[1], '', 'PX', ARGV[2])
+return 1
 `);
 
 /** Jobs that wait for their time are looked at up to here. */

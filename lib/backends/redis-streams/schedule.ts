@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../../clients/redis/connection.js';
+import { receiptBeside } from '../../clients/redis/receipt.js';
 import type { TimedCalls } from '../../clients/redis/timed-calls.js';
 import { payloadOf } from './codec.js';
 import { scheduleNameOf } from './deduplication.js';
@@ -60,7 +61,8 @@ export class Schedule {
    */
   async cancel(id: string, source: string, mark: string): Promise<boolean> {
     const names = [scheduleNameOf(source, id, true), scheduleNameOf(source, id, false)];
-    const send = () => this.connection.run(CANCEL, [...this.keys, mark], names);
+    const keys = [...this.keys, mark, receiptBeside(this.keys[0])];
+    const send = () => this.connection.run(CANCEL, keys, [this.calls.timeoutMs, ...names]);
     return (await this.calls.run(send, `that event ${id} is cancelled`)) === 1;
   }
 }

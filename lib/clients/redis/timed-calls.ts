@@ -18,7 +18,7 @@ export class TimedCalls {
   /** @param user Who calls, for errors. */
   constructor(
     private readonly connection: RedisConnection,
-    private readonly timeoutMs: number,
+    readonly timeoutMs: number,
     private readonly user: string,
   ) {}
 

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../../clients/redis/connection.js';
+import { newToken, receiptBeside } from '../../clients/redis/receipt.js';
 import type { Script } from '../../clients/redis/script.js';
 import { inTime } from '../../clients/redis/waiting.js';
 import { encodeEvent } from '../../wire/cloud-events.js';
@@ -24,6 +25,7 @@ import {
   DEAD_REMOVE,
   DEAD_SIZE,
   DEAD_TAKE,
+  DEAD_TAKEN,
   DEAD_TRANSITION,
 } from './scripts.js';
 
@@ -92,8 +94,12 @@ export class RedisDeadLetters implements DeadLetterStore {
   }
 
   async take(id: string): Promise<DeadLetter | undefined> {
-    const taken = (await this.#run(DEAD_TAKE, [id])) as [string, string] | null;
-    return taken ? decodeDeadLetter(...taken) : undefined;
+    const token = newToken();
+    const taken = (await this.#run(DEAD_TAKE, [id, token])) as [string, string] | null;
+    if (taken === null) return undefined;
+    // The caller has it now. Where that is not heard of, it stays, and looks like one whose retry has got stuck.
+    await this.#run(DEAD_TAKEN, [id, token]).catch(() => undefined);
+    return decodeDeadLetter(...taken);
   }
 
   async purge(filter: DeadLetterFilter): Promise<number> {
@@ -133,8 +139,9 @@ export class RedisDeadLetters implements DeadLetterStore {
           after = encodeDeadLetter(changed, encodeEvent(changed.event));
         next = enqueue?.(changed);
       }
-      const args = [...facts, before, after, ...(next?.fields ?? [])];
-      const reply = await this.#run(DEAD_TRANSITION, args, next && [next.stream]);
+      const args = [...facts, before, after, this.timeoutMs, ...(next?.fields ?? [])];
+      const receipt = receiptBeside(this.keys().dead);
+      const reply = await this.#run(DEAD_TRANSITION, args, next ? [receipt, next.stream] : [receipt]);
       if (reply === 0) return undefined;
       if (reply !== -1) return decodeDeadLetter(...(reply as [string, string]));
     }

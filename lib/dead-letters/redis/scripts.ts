@@ -128,13 +128,18 @@ return redis.call('ZCARD', KEYS[3]) - redis.call('ZCARD', KEYS[4])
 `);
 
 /**
- * Changes the status of an entry that is in a given one. ARGV: id, from, to, reason, closed limit, latest time of its
- * last change or '', entry as it was read or '', new entry or ''. With KEYS 5, a stream, it also appends ARGV 9... to it.
- * Replies with entry and status; 0 when it is in another status or was changed later, -1 when the entry has changed
- * since it was read.
+ * Changes the status of an entry that is in a given one. KEYS 5: a receipt, by which a call that comes twice is known: its
+ * answer may have been lost, and then it is sent again. ARGV: id, from, to, reason, closed limit, latest time of its
+ * last change or '', entry as it was read or '', new entry or '', milliseconds that the receipt is kept. With KEYS 6, a
+ * stream, it also appends ARGV 10... to it. Replies with entry and status; 0 when it is in another status or was changed
+ * later, -1 when the entry has changed since it was read.
  */
 export const DEAD_TRANSITION = script(`${NOW}${CLOSE_DEAD}
 local id = ARGV[1]
+if redis.call('EXISTS', KEYS[5]) == 1 then
+  local entry = redis.call('HGET', KEYS[1], id)
+  return entry and {entry, redis.call('HGET', KEYS[2], id)} or 0
+end
 local status, changedAt = string.match(redis.call('HGET', KEYS[2], id) or '', '^(%a+) (%d+)')
 if status ~= ARGV[2] then return 0 end
 if ARGV[6] ~= '' and tonumber(changedAt) > tonumber(ARGV[6]) then return 0 end
@@ -150,17 +155,32 @@ else
   redis.call('HSET', KEYS[2], id, stored(ARGV[3], ARGV[4]))
   redis.call('ZREM', KEYS[4], id)
 end
-if KEYS[5] then redis.call('XADD', KEYS[5], '*', unpack(ARGV, 9)) end
+if KEYS[6] then redis.call('XADD', KEYS[6], '*', unpack(ARGV, 10)) end
+redis.call('SET', KEYS[5], '', 'PX', ARGV[9])
 return {entry, stored(ARGV[3], ARGV[4])}
 `);
 
-/** Takes a dead letter out if it is dead. ARGV: id. */
-export const DEAD_TAKE = script(`${STATUS_OF}${REMOVE_DEAD}
-local id = ARGV[1]
-if statusOf(id) ~= 'dead' then return nil end
-local reply = {redis.call('HGET', KEYS[1], id), redis.call('HGET', KEYS[2], id)}
-removeDead(id)
-return reply
+/**
+ * Keeps a dead letter for whoever takes it out, if it is dead: to all others it is 'retrying' until {@link DEAD_TAKEN}. A call
+ * that comes twice gets it twice: its answer may have been lost. ARGV: id, token of the taker. Replies with the entry and
+ * the status that it had.
+ */
+export const DEAD_TAKE = script(`${NOW}
+local id, mark = ARGV[1], 'taken ' .. ARGV[2] .. ' '
+local status = redis.call('HGET', KEYS[2], id) or ''
+local before = string.match(status, '^retrying %d+ ' .. mark .. '(.*)$')
+if not before then
+  if not string.match(status, '^dead ') then return nil end
+  before = status
+  redis.call('HSET', KEYS[2], id, string.format('retrying %.0f ', now) .. mark .. before)
+end
+return {redis.call('HGET', KEYS[1], id), before}
+`);
+
+/** Deletes what its taker has. ARGV: id, token of the taker. */
+export const DEAD_TAKEN = script(`${REMOVE_DEAD}
+local status = redis.call('HGET', KEYS[2], ARGV[1]) or ''
+if string.match(status, '^retrying %d+ taken ' .. ARGV[2] .. ' ') then removeDead(ARGV[1]) end
 `);
 
 /** Deletes entries, but for those that are being retried. ARGV: ids. Replies with the number. */

@@ -36,13 +36,10 @@ export interface ShardQuery {
   readonly index: number;
   readonly stream: string;
   readonly count: number;
-  /** Id of the last entry that was read. */
-  readonly lastId: string | undefined;
 }
 
 /** What was read; `undefined` for a shard of somebody else. */
-export type ShardReply =
-  { readonly entries: readonly ShardEntry[]; readonly lastId: string | undefined } | undefined;
+export type ShardReply = readonly ShardEntry[] | undefined;
 
 /** The shards as Redis has them. Each call does nothing to a shard that is somebody else's. */
 export class ShardLog {
@@ -78,21 +75,21 @@ export class ShardLog {
   /**
    * A page of what earlier owners left.
    *
-   * @returns Nothing for a shard of somebody else; `next` is where to go on.
+   * @returns Nothing for a shard of somebody else; `next` is where to go on, `given` the last entry that the group was given.
    */
   async takeOver(
     { index, stream, count }: ShardQuery,
     start: string,
-  ): Promise<{ next: string | undefined; lost: number; entries: ShardEntry[] } | undefined> {
+  ): Promise<{ next: string | undefined; lost: number; entries: ShardEntry[]; given: string } | undefined> {
     const { group, consumer } = this.member;
     const keys = [this.keys.shardOwners, stream, this.keys.shardProgress];
     const reply = await this.connection.run(TAKE_OVER, keys, [group, consumer, index, start, count]);
     if (reply === null) return undefined;
-    const [last, lost, rows] = reply as [string, number, [string, number, Fields, string][]];
+    const [last, lost, rows, given] = reply as [string, number, [string, number, Fields, string][], string];
     const entries = rows.map(([id, times, fields, progress]) => {
       return { id, fields, deliveries: times + 1, takenOver: true, progress };
     });
-    return { next: last === '' ? undefined : `(${last}`, lost, entries };
+    return { next: last === '' ? undefined : `(${last}`, lost, entries, given };
   }
 
   /** Counts a delivery. Resolves with whether the entry is still ours. */
@@ -106,18 +103,18 @@ export class ShardLog {
     }
   }
 
-  /** What is new, one reply for each query. */
-  async read(queries: readonly ShardQuery[]): Promise<ShardReply[]> {
+  /**
+   * What is new, one reply for each query.
+   *
+   * @param queries With the id of the last entry that was read: what an answer brought that was lost comes again.
+   */
+  async read(queries: readonly (ShardQuery & { readonly lastId: string })[]): Promise<ShardReply[]> {
     const { group, consumer } = this.member;
     const args: (string | number)[] = [group, consumer];
-    for (const { index, count, lastId } of queries) args.push(index, count, lastId === undefined ? 1 : 0);
+    for (const { index, count, lastId } of queries) args.push(index, count, lastId);
     const keys = [this.keys.shardOwners, ...queries.map(({ stream }) => stream)];
-    const replies = (await this.connection.run(READ, keys, args)) as (string | [string, Fields][] | null)[];
-    return replies.map((reply, i) => {
-      if (reply === null) return undefined;
-      if (typeof reply === 'string') return { entries: [], lastId: reply };
-      return { entries: reply.map(newEntry), lastId: reply.at(-1)?.[0] ?? queries[i]!.lastId };
-    });
+    const replies = (await this.connection.run(READ, keys, args)) as ([string, Fields][] | null)[];
+    return replies.map((reply) => reply?.map(newEntry));
   }
 
   /**

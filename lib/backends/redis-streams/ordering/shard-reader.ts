@@ -79,18 +79,20 @@ export class ShardReader {
     const shards = this.#open().filter((shard) => !this.#drained.has(shard));
     for (const shard of shards)
       if (shard.leftovers !== undefined) await this.#takeOver(shard, shard.leftovers);
-    const queries = shards
-      .filter(({ leftovers }) => leftovers === undefined)
-      .map((shard) => ({ shard, query: this.#queryOf(shard) }))
-      .filter(({ query }) => query.count > 0);
+    const queries = shards.flatMap((shard) => {
+      const { leftovers, lastId } = shard;
+      if (leftovers !== undefined || lastId === undefined) return [];
+      const query = { ...this.#queryOf(shard), lastId };
+      return query.count > 0 ? [{ shard, query }] : [];
+    });
     if (queries.length === 0) return;
     const replies = await this.parts.log.read(queries.map(({ query }) => query));
     queries.forEach(({ shard, query }, i) => {
-      const reply = replies[i];
-      if (reply === undefined) return this.parts.lose(shard);
-      shard.lastId = reply.lastId;
-      if (reply.entries.length < query.count) this.#drained.add(shard);
-      shard.accept(reply.entries);
+      const entries = replies[i];
+      if (entries === undefined) return this.parts.lose(shard);
+      shard.lastId = entries.at(-1)?.id ?? query.lastId;
+      if (entries.length < query.count) this.#drained.add(shard);
+      shard.accept(entries);
     });
   }
 
@@ -99,6 +101,7 @@ export class ShardReader {
     if (page === undefined) return this.parts.lose(shard);
     this.lost += page.lost;
     shard.leftovers = page.next;
+    if (page.next === undefined) shard.lastId = page.given;
     shard.accept(page.entries);
   }
 
@@ -158,8 +161,8 @@ export class ShardReader {
     return Math.max(MIN_HELD, Math.floor(MAX_HELD / this.parts.shards().size));
   }
 
-  #queryOf({ index, stream, pressing, lastId }: Shard): ShardQuery {
-    return { index, stream, count: this.#limit - pressing, lastId };
+  #queryOf({ index, stream, pressing }: Shard): ShardQuery {
+    return { index, stream, count: this.#limit - pressing };
   }
 
   /** A database that was flushed, or a failover that lost the group: begin again at the start, not at the end. */

@@ -34,7 +34,7 @@ export interface ShardParts {
 export class Shard implements Line {
   /** Where to go on with what earlier owners left; `undefined` when all of it is here. */
   leftovers: string | undefined = '-';
-  /** Id of the last entry that was read; `undefined` before the first look. */
+  /** Id of the last entry that was read, or left to earlier owners; `undefined` before the first look. */
   lastId: string | undefined;
   /** Server time, in Unix milliseconds, until which it is ours for sure. */
   deadline = 0;

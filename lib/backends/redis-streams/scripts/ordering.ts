@@ -1,5 +1,5 @@
 import { FIELDS, NOW, script } from '../../../clients/redis/script.js';
-import { LAST_ID_OF, OWNS } from './fragments.js';
+import { OWNS } from './fragments.js';
 
 /** Who has the lease of a shard, in or out of time. Stored as "end beginning owner". */
 const OWNER_OF = `
@@ -95,7 +95,8 @@ return 1
  * Takes over a page of what earlier owners left, in order and whatever its age: having the shard is what counts. How
  * often an entry was delivered stays as it is; see BEGIN. KEYS: owners, stream, progress. ARGV: group, consumer,
  * shard, start, count. Replies nil for a shard of somebody else; otherwise with the id to go on after, or '' at the end,
- * the number of entries that were deleted before anybody handled them, and id, deliveries, fields and progress of each.
+ * the number of entries that were deleted before anybody handled them, id, deliveries, fields and progress of each, and
+ * the id of the last entry that the group was given.
  */
 export const TAKE_OVER = script(`${FIELDS}${OWNER_OF}
 local stream, group, me = KEYS[2], ARGV[1], ARGV[2]
@@ -115,13 +116,18 @@ for _, row in ipairs(rows) do
   end
 end
 local last = #rows == tonumber(ARGV[5]) and rows[#rows][1] or ''
+local given = '0-0'
+for _, flat in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+  local one = fields(flat)
+  if one.name == group then given = one['last-delivered-id'] end
+end
 if last == '' then
   for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
     local other = fields(flat)
     if other.name ~= me and other.pending == 0 then redis.call('XGROUP', 'DELCONSUMER', stream, group, other.name) end
   end
 end
-return {last, lost, entries}
+return {last, lost, entries, given}
 `);
 
 /**
@@ -135,21 +141,31 @@ return 1
 `);
 
 /**
- * Reads what is new in shards, for their owner alone. KEYS: owners, streams. ARGV: group, consumer, then for each stream
- * the shard, the most to read, and '1' if its last id is wanted. Replies for each stream with the entries, or that id,
- * or nil when the shard is somebody else's.
+ * Reads what is new in shards, for their owner alone: first what it was given in an answer that was lost. KEYS: owners,
+ * streams. ARGV: group, consumer, then for each stream the shard, the most to read, and the id of the last entry that it
+ * has seen. Replies for each stream with the entries, or nil when the shard is somebody else's.
  */
-export const READ = script(`${FIELDS}${OWNER_OF}${LAST_ID_OF}
+export const READ = script(`${OWNER_OF}
+local group, me = ARGV[1], ARGV[2]
+
+local function unseen(stream, most, last)
+  local entries = {}
+  for _, row in ipairs(redis.call('XPENDING', stream, group, '(' .. last, '+', most, me)) do
+    local entry = redis.call('XRANGE', stream, row[1], row[1])[1]
+    if entry then entries[#entries + 1] = entry else redis.call('XACK', stream, group, row[1]) end
+  end
+  return entries
+end
+
 local reply = {}
 for i = 2, #KEYS do
   local at = i * 3 - 3
-  if ownerOf(KEYS[1], ARGV[at]) == ARGV[2] then
-    local read = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[at + 1], 'STREAMS', KEYS[i], '>')
-    if read then
-      reply[i - 1] = read[1][2]
-    else
-      reply[i - 1] = ARGV[at + 2] == '1' and lastIdOf(KEYS[i]) or {}
-    end
+  if ownerOf(KEYS[1], ARGV[at]) == me then
+    local entries = unseen(KEYS[i], ARGV[at + 1], ARGV[at + 2])
+    local left = ARGV[at + 1] - #entries
+    local read = left > 0 and redis.call('XREADGROUP', 'GROUP', group, me, 'COUNT', left, 'STREAMS', KEYS[i], '>')
+    for _, entry in ipairs(read and read[1][2] or {}) do entries[#entries + 1] = entry end
+    reply[i - 1] = entries
   else
     reply[i - 1] = false
   end

@@ -60,14 +60,17 @@ return 0
 `);
 
 /**
- * Takes a delayed entry off a schedule. KEYS: schedule, scheduled, mark. ARGV: names it may have, that of a chosen id
- * first, which may be used again then. Replies 1, or 0 when there is none.
+ * Takes a delayed entry off a schedule. KEYS: schedule, scheduled, mark, receipt. ARGV: milliseconds that the receipt is
+ * kept, then names that the entry may have, that of a chosen id first, which may be used again then. Replies 1, or 0 when
+ * there is none.
  */
 export const CANCEL = script(`
-for i, name in ipairs(ARGV) do
-  if redis.call('ZREM', KEYS[1], name) == 1 then
-    redis.call('HDEL', KEYS[2], name)
-    if i == 1 then redis.call('DEL', KEYS[3]) end
+if redis.call('EXISTS', KEYS[4]) == 1 then return 1 end
+for i = 2, #ARGV do
+  if redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
+    redis.call('HDEL', KEYS[2], ARGV[i])
+    if i == 2 then redis.call('DEL', KEYS[3]) end
+    redis.call('SET', KEYS[4], '', 'PX', ARGV[1])
     return 1
   end
 end

@@ -9,11 +9,11 @@ const OWN = `
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
 `;
 
-/** ARGV: token, lease. Replies with position and data, or nil while somebody else has it. */
+/** ARGV: token, lease. Replies with position and data, or nil while another token has it: an answer may have been lost. */
 export const ACQUIRE = script(`
 ${NOW}
-local held = redis.call('HGET', KEYS[1], 'heldUntil')
-if held and tonumber(held) > now then return false end
+local token, held = unpack(redis.call('HMGET', KEYS[1], 'token', 'heldUntil'))
+if held and tonumber(held) > now and token ~= ARGV[1] then return false end
 redis.call('HSET', KEYS[1], 'token', ARGV[1], 'heldUntil', now + ARGV[2])
 return redis.call('HMGET', KEYS[1], 'position', 'data')
 `);
