@@ -151,12 +151,21 @@ export class DeadLetterQueue {
     return this.store.purge({ ...filter, status, until: olderThan });
   }
 
-  /** Takes all dead entries out and hands them to the caller, who alone has them from then on. */
+  /**
+   * Takes all dead entries out and hands them to the caller, who alone has them from then on. When the store fails
+   * meanwhile, those that are out are handed over, and the rest stays: {@link size} tells.
+   *
+   * @throws (rejects with) what the store says when it fails before the first entry is out.
+   */
   async drain(): Promise<DeadLetter[]> {
     const drained: DeadLetter[] = [];
-    for await (const id of this.#deadIds({})) {
-      const entry = await this.store.take(id);
-      if (entry !== undefined) drained.push(entry);
+    try {
+      for await (const id of this.#deadIds({})) {
+        const entry = await this.store.take(id);
+        if (entry !== undefined) drained.push(entry);
+      }
+    } catch (error) {
+      if (drained.length === 0) throw error; // whoever asks again is told; what is out would be lost
     }
     return drained;
   }

@@ -109,3 +109,17 @@ describe('purge', () => {
     expect(await left()).toHaveLength(5);
   });
 });
+
+describe('drain', () => {
+  it('hands over what is out when the store fails, and fails when nothing is', async () => {
+    await store.add([letter(1, 'no'), letter(2, 'no'), letter(3, 'no')]);
+    const take = store.take.bind(store);
+    let calls = 0;
+    store.take = (id) => (++calls >= 3 ? Promise.reject(new Error('the store is away')) : take(id));
+    expect((await bus.deadLetters.drain()).map(({ id }) => id)).toEqual(['1:h', '2:h']);
+    expect(await bus.deadLetters.size()).toBe(1);
+    await expect(bus.deadLetters.drain()).rejects.toThrow('the store is away');
+    store.take = take;
+    expect((await bus.deadLetters.drain()).map(({ id }) => id)).toEqual(['3:h']);
+  });
+});
