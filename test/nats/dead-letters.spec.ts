@@ -96,3 +96,28 @@ it('lists what stays while others are taken out, as the purge of a subject would
   expect(await store.size()).toBe(staying.length);
   await store.close!();
 });
+
+it('hands over what was taken out when the mark that stays cannot be deleted', async () => {
+  const denied = '$JS.API.STREAM.MSG.DELETE.>';
+  const limited = await startNats({
+    config: `authorization { users: [{ user: ada, password: pass, permissions: { publish: { deny: "${denied}" } } }] }`,
+  });
+  const backend = new NatsJetStreamBackend({
+    connection: `nats://ada:pass@127.0.0.1:${limited.port}`,
+    group: 'orders',
+    publishTimeoutMs: 500,
+  });
+  try {
+    const store = backend.deadLetters;
+    await store.add([letter({ id: '1' }), letter({ id: '2' })]);
+    expect(await store.take('1:h')).toMatchObject({ id: '1:h', status: 'dead' });
+    expect(await store.take('1:h')).toBeUndefined();
+    expect(await store.get('1:h')).toBeUndefined();
+    expect(await store.size()).toBe(1);
+    await store.add([letter({ id: '1' })]);
+    expect(await store.size()).toBe(2);
+  } finally {
+    await backend.close();
+    await limited.stop();
+  }
+});

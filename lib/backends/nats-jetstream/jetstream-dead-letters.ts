@@ -153,11 +153,16 @@ export class JetStreamDeadLetters implements DeadLetterStore {
       const { entry, seq } = await this.#stream.read(subject);
       if (entry === undefined || !wanted(entry)) return undefined;
       if (!(await this.#stream.write(subject, undefined, seq))) continue;
-      // The mark says who was first; without it the subject is as if it had never been.
-      const mark = await this.#stream.read(subject);
-      if (mark.entry === undefined && mark.seq > 0) await this.#stream.erase(mark.seq);
+      // Who took it out has it now, and nobody else: a mark that stays is pruned some time.
+      await this.#eraseMark(subject).catch(() => undefined);
       return entry;
     }
+  }
+
+  /** The mark said who was first; without it the subject is as if it had never been. */
+  async #eraseMark(subject: string): Promise<void> {
+    const mark = await this.#stream.read(subject);
+    if (mark.entry === undefined && mark.seq > 0) await this.#stream.erase(mark.seq);
   }
 }
 
