@@ -1,4 +1,5 @@
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { toError } from '../../dispatch/failure.js';
 
 /** What came back, or why nothing did; and whether it had been sent more than once. */
 export type OnReply = (error: Error | undefined, reply?: Msg, resent?: boolean) => void;
@@ -63,9 +64,9 @@ export class Requests {
   /** Sends a request. `done` is called once: with the reply, or with an error when the time is up. */
   send(message: Outgoing, done: OnReply): void {
     const token = (this.#count++).toString(36);
-    if (this.connected()) this.#publish(token, message);
     this.#waiting.set(token, { deadline: performance.now() + this.timeoutMs, message, done, resent: false });
     this.#timer ??= setTimeout(() => this.#expire(), this.timeoutMs);
+    if (this.connected()) this.#publish(token, message);
   }
 
   /** As {@link send}, as a promise. */
@@ -83,8 +84,8 @@ export class Requests {
     for (const [token, waiting] of this.#waiting) {
       const { message, done } = waiting;
       if (message.wanted?.() !== false) {
-        this.#publish(token, message);
         waiting.resent = true;
+        this.#publish(token, message);
         continue;
       }
       this.#waiting.delete(token);
@@ -101,9 +102,16 @@ export class Requests {
     for (const { done } of waiting) done(new Error('the backend was closed'));
   }
 
+  /** What the client refuses, as for its size or because its connection is being closed, is no trouble of the others. */
   #publish(token: string, { subject, data, headers, before }: Outgoing): void {
-    before?.();
-    this.nc.publish(subject, data, { reply: this.#inbox + token, headers });
+    try {
+      before?.();
+      this.nc.publish(subject, data, { reply: this.#inbox + token, headers });
+    } catch (error) {
+      const { done } = this.#waiting.get(token)!;
+      this.#waiting.delete(token);
+      done(toError(error));
+    }
   }
 
   #arrived(message: Msg): void {
