@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfirmChannel, ConsumeMessage, Options } from 'amqplib';
-import type { AmqpClient } from '../../clients/amqp/connection.js';
+import { type AmqpClient, closeChannel } from '../../clients/amqp/connection.js';
 import { inTime } from '../../clients/in-time.js';
 import type { DeadLetter } from '../../dead-letters/dead-letter.js';
 import { MemoryDeadLetterStore } from '../../dead-letters/memory-dead-letter-store.js';
@@ -84,8 +84,8 @@ export class LetterDesk {
   }
 
   /** Gives the queue to whoever is next, with everything that is in it. */
-  async close(): Promise<void> {
-    await this.channel.close().catch(() => undefined); // it is lost already
+  close(): Promise<void> {
+    return closeChannel(this.channel);
   }
 
   #writeLetter(entry: DeadLetter, revision: number, absorbed: readonly string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { AmqpClient, isConnection } from '../../clients/amqp/connection.js';
+import { AmqpClient, closeChannel, isConnection } from '../../clients/amqp/connection.js';
 import { ConfirmedSender, type Outgoing } from '../../clients/amqp/confirmed-sender.js';
 import { within } from '../../clients/in-time.js';
 import { EventPublishError } from '../../errors.js';
@@ -297,7 +297,7 @@ export class RabbitMQBackend implements EventBackend {
     const client = this.#subscribing ? this.#consuming : this.#publishing;
     if (this.#opened && !client.connected) throw new EventPublishError('not connected');
     // A connection that is blocked is not read: it says by itself that it lives.
-    if (client.blocked === undefined) await (await client.channel()).close();
+    if (client.blocked === undefined) await closeChannel(await client.channel());
     return { server: client.server };
   }
 
@@ -312,7 +312,7 @@ export class RabbitMQBackend implements EventBackend {
     try {
       await this.#routes.takeOver(channel, this.#names.events(this.#its.group));
     } finally {
-      await channel.close().catch(() => undefined); // or it is lost
+      await closeChannel(channel);
     }
     return UPKEEP_MS * (0.75 + Math.random() / 2);
   }

@@ -88,14 +88,15 @@ export class RabbitMQDeadLetters implements DeadLetterStore {
     clearTimeout(this.#leave);
     if (this.#desk?.lost) this.#desk = undefined;
     try {
-      if (this.#desk === undefined) this.#desk = await LetterDesk.open(await this.parts.desk());
-      else await this.#desk.sync();
-      const answer = await this.#desk.apply(question);
-      if (this.#desk.wanted) await this.leave();
+      let desk = this.#desk; // it may be left meanwhile
+      if (desk === undefined) this.#desk = desk = await LetterDesk.open(await this.parts.desk());
+      else await desk.sync();
+      const answer = await desk.apply(question);
+      if (desk.wanted) await this.leave();
       else this.#leave = setTimeout(() => void this.leave(), HOLD_MS);
       return answer;
     } catch (error) {
-      await this.leave();
+      void this.leave(); // which a connection that is dead without an end may take long for
       throw error;
     }
   }

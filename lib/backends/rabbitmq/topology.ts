@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
+import { closeChannel } from '../../clients/amqp/connection.js';
 import { toError } from '../../dispatch/failure.js';
 import { EventConfigurationError } from '../../errors.js';
 import type { Names } from './names.js';
@@ -116,7 +117,7 @@ export class Topology {
       if ((error as { code?: unknown }).code === NOT_FOUND) return true; // the broker has closed the channel
       throw error;
     }
-    await channel.close();
+    await closeChannel(channel);
     return false;
   }
 
@@ -161,7 +162,7 @@ export class Topology {
     } catch (error) {
       throw explained(error);
     }
-    await channel.close();
+    await closeChannel(channel);
   }
 }
 

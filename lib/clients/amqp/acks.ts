@@ -1,4 +1,5 @@
 import type { Channel, Message } from 'amqplib';
+import { toError } from '../../dispatch/failure.js';
 
 /**
  * Acknowledges what came over one channel: once per turn of the event loop, and with one word for everything up to the
@@ -29,7 +30,7 @@ export class Acks {
   giveBack(message: Message): void {
     if (this.#closed) return;
     this.#settled.add(message.fields.deliveryTag);
-    this.channel.nack(message, false, true);
+    this.#tell(() => this.channel.nack(message, false, true));
   }
 
   /** Tells the broker at once. */
@@ -40,13 +41,15 @@ export class Acks {
     const fresh = this.#fresh;
     this.#fresh = [];
     // A tag that was acknowledged before is unknown to the broker, which closes the channel when it hears it again.
-    let last: Message | undefined;
-    for (const message of fresh) {
-      const { deliveryTag } = message.fields;
-      if (deliveryTag > this.#upTo) this.channel.ack(message, false);
-      else if (last === undefined || deliveryTag > last.fields.deliveryTag) last = message;
-    }
-    if (last !== undefined) this.channel.ack(last, true);
+    this.#tell(() => {
+      let last: Message | undefined;
+      for (const message of fresh) {
+        const { deliveryTag } = message.fields;
+        if (deliveryTag > this.#upTo) this.channel.ack(message, false);
+        else if (last === undefined || deliveryTag > last.fields.deliveryTag) last = message;
+      }
+      if (last !== undefined) this.channel.ack(last, true);
+    });
   }
 
   /** The channel is gone: what was not acknowledged is delivered again. */
@@ -54,5 +57,15 @@ export class Acks {
     this.#closed = true;
     this.#settled.clear();
     this.#fresh = [];
+  }
+
+  /** A channel takes nothing more from when it is asked to close, be it with its connection, and says so when it is closed. */
+  #tell(words: () => void): void {
+    try {
+      words();
+    } catch (error) {
+      if (toError(error).name !== 'IllegalOperationError') throw error;
+      this.close();
+    }
   }
 }

@@ -229,6 +229,17 @@ export class AmqpClient {
   }
 }
 
+/**
+ * Resolves when a channel is closed, be it with its connection: amqplib waits for the answer of the broker, which never
+ * comes when the connection ends before it.
+ */
+export async function closeChannel(channel: Channel): Promise<void> {
+  await new Promise<void>((resolve) => {
+    channel.once('close', resolve);
+    channel.close().then(resolve, resolve); // refused by one that is closed already
+  });
+}
+
 /** Whether somebody else made it, and closes it. */
 export function isConnection(option: AmqpConnectionOption): option is AmqpConnection {
   return typeof option === 'object' && 'createConfirmChannel' in option;

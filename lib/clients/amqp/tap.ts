@@ -2,7 +2,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toError } from '../../dispatch/failure.js';
 import { Acks } from './acks.js';
-import type { AmqpClient } from './connection.js';
+import { type AmqpClient, closeChannel } from './connection.js';
 
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
@@ -89,14 +89,14 @@ export class Tap {
     this.#stop.abort();
     clearInterval(this.#watch);
     this.#session?.acks.flush();
-    await this.#session?.channel.close().catch(() => undefined); // it is gone already
+    if (this.#session !== undefined) await closeChannel(this.#session.channel);
   }
 
   async #open(): Promise<void> {
     await this.parts.prepare();
     const channel = await this.parts.client.channel();
     const session = new Session(channel);
-    if (this.#stop.signal.aborted) return channel.close();
+    if (this.#stop.signal.aborted) return closeChannel(channel);
     channel.once('close', () => this.#lost(session));
     this.#session = session;
     await this.#consume(session);
@@ -110,7 +110,7 @@ export class Tap {
   async #look({ channel }: Session): Promise<void> {
     try {
       const { consumerCount } = await channel.checkQueue(this.parts.queue);
-      if (consumerCount === 0 && !this.#stop.signal.aborted) await channel.close();
+      if (consumerCount === 0 && !this.#stop.signal.aborted) await closeChannel(channel);
     } catch {
       // The broker has closed it.
     }
@@ -123,7 +123,7 @@ export class Tap {
     const consumer = await channel.consume(queue, (message) => {
       if (message !== null) return onMessage(message, session);
       // The queue was deleted, and the consumer with it.
-      void channel.close().catch(() => undefined);
+      void closeChannel(channel);
     });
     if (!session.lost) this.#tag = consumer.consumerTag;
   }
