@@ -61,6 +61,29 @@ describe('Redis Pub/Sub', () => {
     await waitFor(() => calls === 2);
   });
 
+  it.each(['queue', 'fan-out'] as const)(
+    'delivers an event once that a client sent again when its connection was lost (%s)',
+    async (distribution) => {
+      const bus = stage.bus({ distribution });
+      const seen: unknown[] = [];
+      bus.on('x', ({ data }) => void seen.push(data));
+      await bus.start();
+      const bodies: string[] = [];
+      const subscriber = stage.client.duplicate();
+      subscriber.on('message', (_, body: string) => void bodies.push(body));
+      await subscriber.subscribe(`{${stage.namespace}}:live`);
+      await bus.emitAsync('x', 'first');
+      await waitFor(() => bodies.length === 1);
+      // As ioredis does.
+      await stage.client.publish(`{${stage.namespace}}:live`, bodies[0]!);
+      await bus.emitAsync('x', 'last');
+      await waitFor(() => seen.includes('last'));
+      await bus.idle();
+      subscriber.disconnect();
+      expect(seen).toEqual(['first', 'last']);
+    },
+  );
+
   it('lets a process claim nothing that it has no handler for', async () => {
     const [able, unable] = [stage.bus(), stage.bus()];
     const seen: unknown[] = [];

@@ -103,3 +103,20 @@ it('strands open connections for good, and serves new ones', async () => {
   await waitFor(() => next.heard() === 'cd');
   expect([stranded.heard(), stranded.error()]).toEqual(['a', undefined]);
 });
+
+it('loses what the server says, while what clients say arrives', async () => {
+  const accepted = once(echo, 'connection') as Promise<[Socket]>;
+  const { socket, heard } = await client();
+  const [serverSide] = await accepted;
+  let arrived = '';
+  serverSide.on('data', (chunk: Buffer) => (arrived += chunk.toString()));
+  socket.write('a');
+  await waitFor(() => heard() === 'a');
+  proxy.loseAnswers();
+  socket.write('b');
+  await waitFor(() => arrived === 'ab');
+  const next = await client();
+  next.socket.write('c');
+  await waitFor(() => next.heard() === 'c');
+  expect(heard()).toBe('a');
+});

@@ -50,6 +50,11 @@ export class TcpProxy {
     for (const link of this.#links) link.hold();
   }
 
+  /** What clients say arrives, and what the server says to them gets lost. New connections work. */
+  loseAnswers(): void {
+    for (const link of this.#links) link.loseAnswers();
+  }
+
   /** Half-open for good: as a blackhole, but for the connections that are open now alone. New ones work. */
   strand(): void {
     for (const link of this.#links) link.strand();
@@ -122,6 +127,10 @@ class Link {
   hold(): void {
     this.#holding = true;
     for (const side of this.#sides()) side.unpipe().pause();
+  }
+
+  loseAnswers(): void {
+    this.#target?.unpipe().resume();
   }
 
   strand(): void {

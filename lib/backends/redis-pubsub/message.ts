@@ -3,6 +3,9 @@ import type { RawMessage } from '../../dead-letters/dead-letter.js';
 import type { Event } from '../../event.js';
 import { decodeEvent } from '../../wire/cloud-events.js';
 
+/** Ours are shorter, and there is no need to remember whatever else others write. */
+const MAX_NUMBER = 64;
+
 /** What came over the channel. */
 export interface PubSubMessage {
   readonly body: string;
@@ -10,6 +13,8 @@ export interface PubSubMessage {
   readonly event: Event | undefined;
   /** What is claimed: another one for each publication, also for two of one event. */
   readonly publication: string;
+  /** Whether it has a number of ours: one that comes again was sent again. */
+  readonly numbered: boolean;
 }
 
 /** Numbers what this process publishes. */
@@ -29,14 +34,12 @@ export function readMessage(body: string): PubSubMessage {
     const attributes = JSON.parse(body) as Readonly<Record<string, unknown>>;
     const event = decodeEvent(attributes);
     const { publication } = attributes;
+    if (typeof publication === 'string')
+      return { body, event, publication, numbered: publication.length <= MAX_NUMBER };
     // What others publish has no number: one id of a source is one event to them.
-    return {
-      body,
-      event,
-      publication: typeof publication === 'string' ? publication : `${event.source} ${event.id}`,
-    };
+    return { body, event, publication: `${event.source} ${event.id}`, numbered: false };
   } catch {
-    return { body, event: undefined, publication: body };
+    return { body, event: undefined, publication: body, numbered: false };
   }
 }
 

@@ -8,6 +8,7 @@ import type { ItsBus } from '../shared/its-bus.js';
 import type { Claims } from './claims.js';
 import { type PubSubMessage, readMessage } from './message.js';
 import { USER } from './options.js';
+import { Recent } from './recent.js';
 
 /** How often Redis is asked for a sign of life: a subscription hears nothing for as long as nobody publishes. */
 const PING_MS = 2000;
@@ -25,6 +26,7 @@ export interface SubscriptionParts {
 
 /** Listens to the channel, and takes what is for this process. */
 export class Subscription {
+  readonly #recent = new Recent();
   #client: RedisClient | undefined;
   #pings: NodeJS.Timeout | undefined;
   #listening = false;
@@ -116,11 +118,12 @@ export class Subscription {
 
   #take(message: PubSubMessage): void {
     const { inbound, claims, bus } = this.parts;
-    const { event } = message;
+    const { event, numbered, publication } = message;
     if (event !== undefined && bus.host?.handles(event.type) === false) return;
+    if (numbered && !this.#recent.isNew(publication)) return;
     if (claims === undefined) return inbound.accept(message, undefined);
     if (bus.hasBroadcastHandlers && event !== undefined) inbound.accept(message, 'broadcast');
-    claims.claim(message.publication).then(
+    claims.claim(publication).then(
       (won) => {
         if (won) inbound.accept(message, bus.hasBroadcastHandlers ? 'group' : undefined);
       },

@@ -1,6 +1,7 @@
-import { type MqttContext, MqttRecordBuilder, ServerMqtt } from '@nestjs/microservices';
+import { type ClientProxy, type MqttContext, MqttRecordBuilder, ServerMqtt } from '@nestjs/microservices';
 import type { Carrier } from '../carrier.js';
 import { channelOf, reachOf, upTo } from '../channels.js';
+import { OnceClientMqtt } from './mqtt-client.js';
 
 /** What is used of the client. */
 interface MqttClient {
@@ -24,6 +25,7 @@ export const mqtt: Carrier = {
   shares: true,
   clientOptions: (options) => ({ ...CONNECTION, ...options }),
   serverOptions: (options) => ({ ...CONNECTION, subscribeOptions: { qos: QOS }, ...options }),
+  makeClient: (options): ClientProxy => new OnceClientMqtt(options) as never,
   makeServer: (options) => new ServerMqtt(options),
   channelOf: exact,
   subscriptions(prefix, patterns, group) {
