@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { toError } from '../dispatch/failure.js';
+import { realPause } from '../timer.js';
 
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 2000;
@@ -16,7 +16,7 @@ export async function insist(
     } catch (error) {
       if (signal.aborted) return;
       report(toError(error));
-      await sleep(wait, undefined, { signal }).catch(() => undefined);
+      await realPause(wait, signal);
     }
   }
 }

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Requests } from '../../clients/nats/requests.js';
 import type { DeadLetterStore } from '../../dead-letters/dead-letter.js';
 import { toError } from '../../dispatch/failure.js';
+import { realPause } from '../../timer.js';
 import type { Event } from '../../event.js';
 import type { DispatchOutcome, HandlerRetry } from '../backend.js';
 import type { ClaimSettler } from '../shared/workers.js';
@@ -128,7 +128,7 @@ export class Settler implements ClaimSettler<Claim> {
       } catch (error) {
         if (signal.aborted) return;
         this.parts.report(toError(error));
-        await sleep(wait, undefined, { signal }).catch(() => undefined);
+        await realPause(wait, signal);
       }
     }
   }
