@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createEvent, EventPublishError, EventTooLargeError } from 'nestjs-durable-events';
 import { Database } from '../../lib/backends/sqlite/database.js';
+import { openDriver } from '../../lib/backends/sqlite/driver.js';
 import { waitFor } from '../support/wait-for.js';
 import { useFile } from './use-file.js';
 
@@ -69,6 +70,19 @@ describe('SQLite: publishing', () => {
     other.close();
   });
 
+  it('sets up a new file that was locked at the first try, as any other', async () => {
+    const other = await openDriver(scene().path);
+    other.exec('BEGIN EXCLUSIVE');
+    const database = new Database(scene().path, 'FULL', 50);
+    await expect(database.open()).rejects.toThrow('database is locked');
+    other.exec('ROLLBACK');
+    other.close();
+    await database.open();
+    expect(database.get('PRAGMA journal_mode')).toEqual({ journal_mode: 'wal' });
+    expect(database.get('PRAGMA synchronous')).toEqual({ synchronous: 2 });
+    database.close();
+  });
+
   it('rejects when the disk is full, and works again when it is not', async () => {
     const backend = scene().backend();
     await backend.publish(createEvent('x', 0));
@@ -77,7 +91,6 @@ describe('SQLite: publishing', () => {
     const pages = limited.get<{ page_count: number }>('PRAGMA page_count')!.page_count;
     limited.close();
     // The limit of pages holds per connection: a connection of the test is what the backend works with.
-    const { openDriver } = await import('../../lib/backends/sqlite/driver.js');
     const driver = await openDriver(scene().path);
     driver.exec(`PRAGMA max_page_count = ${pages + 2}`);
     const full = scene().backend({ connection: driver });

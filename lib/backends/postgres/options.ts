@@ -13,7 +13,10 @@ export interface PostgresBackendOptions {
   readonly connection: PostgresConnectionOption;
   /** Schema of the tables; made if it is missing. Default `public`. */
   readonly schema?: string;
-  /** First part of the names of the tables. Services that exchange events share it. Default `events`. */
+  /**
+   * First part of the names of the tables: at most 35 letters, digits and `_`. Services that exchange events share it.
+   * Default `events`.
+   */
   readonly namespace?: string;
   /**
    * Name of the service. Processes of one group share the work; every group gets every event. Default: the module's

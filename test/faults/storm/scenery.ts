@@ -100,7 +100,7 @@ export class Scenery {
 
   async close(): Promise<void> {
     const ways = [this.producerWay, ...this.consumers.map(({ way }) => way)];
-    await Promise.all(ways.map(({ proxy }) => proxy?.close()));
+    await Promise.all(ways.map(async ({ proxy }) => proxy?.close()));
   }
 }
 
