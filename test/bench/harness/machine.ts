@@ -19,6 +19,8 @@ const COMPARED = [
   '@event-driven-io/emmett-postgresql',
   '@nats-io/transport-node',
   'amqplib',
+  '@platformatic/kafka',
+  'kafkajs',
   '@aws-sdk/client-sqs',
 ];
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startFauxqs } from '../../support/services/fauxqs.js';
+import { startKafka } from '../../support/services/kafka-server.js';
 import { startNats } from '../../support/services/nats-server.js';
 import { startPostgres } from '../../support/services/postgres-server.js';
 import type { TestServer } from '../../support/services/private-server.js';
@@ -21,6 +22,7 @@ const STARTS: Readonly<Record<string, () => Promise<BenchServer>>> = {
   postgres: () => ownServer(startPostgres(), 'POSTGRES_URL'),
   nats: () => ownServer(startNats(), 'NATS_URL'),
   rabbitmq: () => ownServer(startRabbitMQ(), 'AMQP_URL'),
+  kafka: () => ownServer(startKafka(), 'KAFKA_BROKERS'),
   sqs: startFauxqs,
   sqlite: makeFolder,
 };

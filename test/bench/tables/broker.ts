@@ -11,6 +11,10 @@ const LATENCY_LENGTH = 4;
 type Measurements = typeof import('../cases/brokers/measurements.js');
 export type Measure = (measurements: Measurements, broker: BrokerCase, input: CaseInput) => Promise<Sample>;
 
+/** From emit to handler at {@link PER_SECOND}. */
+export const latencyOf: Measure = ({ measureLatency }, broker, { effort }) =>
+  measureLatency(broker, PER_SECOND, effort.measureMs * LATENCY_LENGTH);
+
 /** What is published or handled, and where. */
 export interface CaseOptions {
   readonly server: string;
@@ -41,6 +45,8 @@ export interface Contender {
   readonly title: string;
   /** The part of the events that measures as long, where it is much slower or faster than others. Default 1. */
   readonly part?: number;
+  /** Whether its consumer is that of another contender, so that it says nothing about working off a backlog. Default false. */
+  readonly onlyPublishes?: boolean;
 }
 
 /** What ours is to reach beside another one, in the median. Ratios of what is left out are only told. */
@@ -90,7 +96,7 @@ function publishing(group: BrokerGroup, inFlight: number): Table {
 
 function consuming(group: BrokerGroup): Table {
   return table(
-    group,
+    { ...group, others: group.others.filter(({ onlyPublishes }) => onlyPublishes !== true) },
     'consume',
     'work off a backlog, a handler that does nothing',
     (events) =>
@@ -117,9 +123,7 @@ function latency(group: BrokerGroup): Table {
     group,
     'latency',
     `from emit in one process to handler in another at ${PER_SECOND} events per second`,
-    () =>
-      ({ measureLatency }, broker, { effort }) =>
-        measureLatency(broker, PER_SECOND, effort.measureMs * LATENCY_LENGTH),
+    () => latencyOf,
     () => undefined,
   );
   const comparisons = group.others.flatMap(({ transport: over, mark }) =>

@@ -1,5 +1,6 @@
 import type { TransportName } from '../cases/brokers/transports.js';
 import type { Table } from '../harness/table.js';
+import { latencyOf, PER_SECOND } from './broker.js';
 import { endToEndCase, redisCase } from './redis.js';
 
 /** What we may cost beside the envelope, the dispatcher and everything else that plain BullMQ does not do. */
@@ -63,5 +64,23 @@ function endToEnd(inFlight: number): Table {
   };
 }
 
+function latency(): Table {
+  return {
+    id: 'bullmq/latency',
+    title: `from emit in one process to handler in another through BullMQ at ${PER_SECOND} events per second`,
+    servers: ['redis'],
+    cases: (['oursOnBullmq', 'bullmq'] as const).map((transport) =>
+      redisCase(transport, titleOf(transport), latencyOf),
+    ),
+    comparisons: [{ of: 'oursOnBullmq', over: 'bullmq', metric: 'p99Ms', atMost: 5 }],
+  };
+}
+
 /** Our backend on BullMQ beside BullMQ itself with the same settings. */
-export const bullmq: readonly Table[] = [publishing(1), publishing(100), consuming(), endToEnd(100)];
+export const bullmq: readonly Table[] = [
+  publishing(1),
+  publishing(100),
+  consuming(),
+  endToEnd(100),
+  latency(),
+];

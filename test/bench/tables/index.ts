@@ -4,7 +4,9 @@ import { costs } from './costs.js';
 import { curves } from './curves.js';
 import { eventStore } from './event-store.js';
 import { inprocess } from './inprocess.js';
+import { kafka } from './kafka.js';
 import { memory } from './memory.js';
+import { microservices } from './microservices.js';
 import { nats } from './nats.js';
 import { postgres } from './postgres.js';
 import { rabbitmq } from './rabbitmq.js';
@@ -24,7 +26,9 @@ export const tables: readonly Table[] = [
   ...eventStore,
   ...nats,
   ...rabbitmq,
+  ...kafka,
   ...sqs,
+  ...microservices,
   ...costs,
   ...trouble,
   ...curves,

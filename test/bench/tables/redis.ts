@@ -1,6 +1,6 @@
 import type { TransportName } from '../cases/brokers/transports.js';
 import type { Case, Table } from '../harness/table.js';
-import { brokerCase, brokerTables, type Measure, PAYLOAD_BYTES, PER_SECOND } from './broker.js';
+import { brokerCase, brokerTables, latencyOf, type Measure, PAYLOAD_BYTES, PER_SECOND } from './broker.js';
 
 /** BullMQ takes so long for an event that a part of them measures as long; Moleculer as well. */
 const SLOW_PART = 0.15;
@@ -103,14 +103,12 @@ function endToEndOnDisk(inFlight: number): Table {
 }
 
 function latency(): Table {
-  const measure: Measure = ({ measureLatency }, broker, { effort }) =>
-    measureLatency(broker, PER_SECOND, effort.measureMs * 4);
   const transports: TransportName[] = ['ours', 'raw', 'bullmq'];
   return {
     id: 'redis/latency',
     title: `from emit in one process to handler in another at ${PER_SECOND} events per second`,
     servers: ['redis'],
-    cases: transports.map((transport) => redisCase(transport, END_TO_END_TITLES[transport]!, measure)),
+    cases: transports.map((transport) => redisCase(transport, END_TO_END_TITLES[transport]!, latencyOf)),
     comparisons: [{ of: 'ours', over: 'raw', metric: 'p99Ms', atMost: 5 }],
   };
 }

@@ -58,17 +58,21 @@ export async function measureConsuming({ transport, link }: BrokerCase, events: 
     await producer.run({ events: warmUp + events, inFlight: FILLING });
     await producer.close();
     const arrivals = new Arrivals();
-    const begun = arrivals.reach(warmUp);
+    const begun = arrivals.reach(warmUp).then(async (moment) => ({
+      ...moment,
+      serverCpuNs: await server.cpuNs(), // the consumer goes on meanwhile
+    }));
+    const reached = Promise.all([begun, arrivals.reach(warmUp + events)]);
     const consumer = await consume(link, arrivals.handle);
-    const startUs = await begun;
-    const cpu = cpuMicroseconds();
-    const serverCpu = server.cpuNs(); // not awaited here: the consumer goes on meanwhile
-    const endUs = await arrivals.reach(warmUp + events);
-    const cpuNs = ((cpuMicroseconds() - cpu) * 1e3) / events;
-    const serverCpuNs = cpuEach(await serverCpu, await server.cpuNs(), events);
+    const [start, end] = await reached;
+    const serverCpuNs = cpuEach(start.serverCpuNs, await server.cpuNs(), events);
     await consumer.close();
     arrivals.assertExactly(warmUp + events);
-    return { wallNs: ((endUs - startUs) * 1e3) / events, cpuNs, serverCpuNs };
+    return {
+      wallNs: ((end.atUs - start.atUs) * 1e3) / events,
+      cpuNs: ((end.cpuUs - start.cpuUs) * 1e3) / events,
+      serverCpuNs,
+    };
   });
 }
 
@@ -92,8 +96,11 @@ export async function measureEndToEnd(
     const serverCpu = await server.cpuNs();
     const cpu = cpuMicroseconds();
     const end = arrivals.reach(warmUp + events);
-    const [{ startedAtUs, cpuNs }, endUs] = await Promise.all([producer.run({ events, inFlight }), end]);
-    const ownCpuNs = (cpuMicroseconds() - cpu) * 1e3;
+    const [{ startedAtUs, cpuNs }, { atUs: endUs, cpuUs }] = await Promise.all([
+      producer.run({ events, inFlight }),
+      end,
+    ]);
+    const ownCpuNs = (cpuUs - cpu) * 1e3;
     const serverCpuNs = cpuEach(serverCpu, await server.cpuNs(), events);
     await Promise.all([producer.close(), consumer.close()]);
     arrivals.assertExactly(warmUp + events);

@@ -18,31 +18,42 @@ import type { Link, Transport } from './transport.js';
 const PATTERN = 'payment.received';
 const PREFETCH = 100;
 
-interface Setup {
+/** What differs between one transport of Nest and the next. */
+export interface MicroserviceSetup {
   readonly options: (link: Link) => MicroserviceOptions;
+  /** What is emitted and handled. Default `payment.received`. */
+  readonly pattern?: (link: Link) => string;
   /** More for the service alone. */
   readonly serving?: object;
   /** Acknowledges what was handled, where the transport can. */
   readonly acknowledge?: (context: unknown) => void;
+  readonly prepare?: Transport['prepare'];
   readonly remove?: Transport['remove'];
 }
 
 /** `@nestjs/microservices`: a client that emits, and a service with an `@EventPattern`. */
-function microservice({ options, serving, acknowledge, remove }: Setup): Transport {
+export function microservice({
+  options,
+  pattern = () => PATTERN,
+  serving,
+  acknowledge,
+  prepare = () => Promise.resolve(),
+  remove,
+}: MicroserviceSetup): Transport {
   return {
-    prepare: () => Promise.resolve(),
+    prepare,
     produce: async (link) => {
       const client = ClientProxyFactory.create(options(link) as never);
       await client.connect();
       return {
-        send: (payload) => lastValueFrom(client.emit(PATTERN, payload), { defaultValue: undefined }),
+        send: (payload) => lastValueFrom(client.emit(pattern(link), payload), { defaultValue: undefined }),
         close: () => Promise.resolve(client.close()),
       };
     },
     consume: async (link, handle) => {
       @Controller()
       class Payments {
-        @EventPattern(PATTERN)
+        @EventPattern<Record<string, Sent>>(pattern(link))
         async onPayment(@Payload() payload: Sent, @Ctx() context: unknown): Promise<void> {
           await handle(payload);
           acknowledge?.(context);

@@ -27,8 +27,15 @@ const TRANSPORTS = {
   rawRabbitMQ: async () => (await import('./rabbitmq/raw.js')).rawRabbitMQ,
   golevelup: async () => (await import('./rabbitmq/golevelup.js')).golevelup,
   nestRabbitMQ: async () => (await import('./nest-microservice.js')).nestRabbitMQ,
+  oursOnKafka: async () => (await import('./kafka/ours.js')).oursOnKafka,
+  rawKafka: async () => (await import('./kafka/raw.js')).rawKafka,
+  rawKafkaStream: async () => (await import('./kafka/raw.js')).rawKafkaStream,
+  nestKafka: async () => (await import('./kafka/nest.js')).nestKafka,
   oursOnSqs: async () => (await import('./sqs/ours.js')).oursOnSqs,
   rawSqs: async () => (await import('./sqs/raw.js')).rawSqs,
+  oursOverNestRedis: async () => (await import('./microservices/ours.js')).oursOverNestRedis,
+  oursOverNestNats: async () => (await import('./microservices/ours.js')).oursOverNestNats,
+  oursOverNestRabbitMQ: async () => (await import('./microservices/ours.js')).oursOverNestRabbitMQ,
 } satisfies Record<string, () => Promise<Transport>>;
 
 export type TransportName = keyof typeof TRANSPORTS;

@@ -33,7 +33,7 @@ export async function measureRecovery({ transport, link }: BrokerCase, leaseMs: 
     const all = arrivals.reach(HELD);
     const killedAtUs = nowUs();
     await victim.kill();
-    const recoveryMs = ((await all) - killedAtUs) / 1e3 - leaseMs;
+    const recoveryMs = ((await all).atUs - killedAtUs) / 1e3 - leaseMs;
     await Promise.all([producer.close(), heir.close()]);
     return { recoveryMs };
   });
