@@ -49,7 +49,9 @@ export class Progress {
   #suspectsBelow: bigint;
   /** Below this offset, this process may have begun what is not done. */
   #begunHere = 0n;
-  readonly #entries: Entry[] = [];
+  #entries: Entry[] = [];
+  /** Where in {@link #entries} the first one is that is not done: those before it are taken out many at a time. */
+  #first = 0;
   readonly #open = new Map<bigint, Entry>();
   readonly #doneBefore = new Set<bigint>();
 
@@ -69,12 +71,12 @@ export class Progress {
 
   /** The first offset that is not done. */
   get watermark(): bigint {
-    return this.#entries[0]?.offset ?? this.#next;
+    return this.#entries[this.#first]?.offset ?? this.#next;
   }
 
   /** Entries that are not committed yet: those that are not done, and those behind them. */
   get size(): number {
-    return this.#entries.length;
+    return this.#entries.length - this.#first;
   }
 
   /** A record has come. @returns Whether there is anything to do with it. */
@@ -151,9 +153,11 @@ export class Progress {
   }
 
   #advance(): void {
-    let count = 0;
-    while (count < this.#entries.length && this.#entries[count]!.done) count++;
-    if (count > 0) this.#entries.splice(0, count);
+    while (this.#first < this.#entries.length && this.#entries[this.#first]!.done) this.#first++;
+    if (this.#first > 0 && this.#first >= this.#entries.length / 2) {
+      this.#entries = this.#entries.slice(this.#first);
+      this.#first = 0;
+    }
     if (this.crashes > 0 && this.watermark >= this.#suspectsBelow) this.crashes = 0;
   }
 
@@ -161,7 +165,7 @@ export class Progress {
     const runs: string[] = [];
     let at = this.watermark;
     let length = 0;
-    for (let i = 0; i < this.#entries.length; i++) {
+    for (let i = this.#first; i < this.#entries.length; i++) {
       if (!this.#entries[i]!.done) continue;
       const first = this.#entries[i]!.offset;
       let last = first;

@@ -1,9 +1,8 @@
-import type { NewRecord, Stored } from '../client.js';
+import type { Stored } from '../client.js';
+import type { SizedMessage } from './message.js';
 
 /** A record that waits to be stored. */
-export interface Entry {
-  readonly record: NewRecord;
-  readonly bytes: number;
+export interface Entry extends SizedMessage {
   /** By `performance.now()`: it is not tried again after it. */
   readonly deadline: number;
   readonly done: (outcome: Stored | Error) => void;

@@ -4,14 +4,13 @@ import { idOf, MissingTopicError, type NewRecord, type Stored } from '../client.
 import { grouped } from '../grouped.js';
 import { answerOf, nameOf } from './answers.js';
 import type { Cluster } from './cluster.js';
-import { type Entry, PartitionQueue } from './partition-queue.js';
+import { messageOf } from './message.js';
+import { PartitionQueue } from './partition-queue.js';
 
 const ALL_IN_SYNC = -1;
 /** How long a leader may wait for the other replicas. */
 const REPLICATION_MS = 5000;
 const RETRY_MS = 50;
-/** A record has this much beside its parts, at most. */
-const OVERHEAD = 64;
 const RETRIABLE: ReadonlySet<string> = new Set([
   'UNKNOWN_TOPIC_OR_PARTITION',
   'LEADER_NOT_AVAILABLE',
@@ -77,6 +76,7 @@ export class IdempotentProducer {
     if (records.length === 0) return Promise.resolve([]);
     if (this.#closed) return Promise.resolve(records.map(() => new Error('the client is closed')));
     const deadline = performance.now() + timeoutMs;
+    const now = BigInt(Date.now());
     return new Promise((resolve) => {
       const outcomes: (Stored | Error)[] = [];
       let left = records.length;
@@ -85,7 +85,7 @@ export class IdempotentProducer {
           outcomes[i] = outcome;
           if (--left === 0) resolve(outcomes);
         };
-        this.#queue(record).add({ record, bytes: sizeOf(record), deadline, done });
+        this.#queue(record).add({ ...messageOf(record, now), deadline, done });
       }
       this.#work();
     });
@@ -186,7 +186,7 @@ export class IdempotentProducer {
         return (queue.batch.sequence ??= this.#sequences.get(idOf(queue)) ?? 0);
       },
     };
-    const messages = queues.flatMap((queue) => queue.batch.entries.map(toMessage));
+    const messages = queues.flatMap((queue) => queue.batch.entries.map(({ message }) => message));
     const args = [ALL_IN_SYNC, REPLICATION_MS, messages, { ...identity, sequences }];
     return answerOf(this.cluster.ask<Produced>(leader, 'produce', 'Produce', args));
   }
@@ -248,24 +248,4 @@ export class IdempotentProducer {
 /** The broker counts in 31 bits. */
 function following(sequence: number, records: number): number {
   return (sequence + records) & 0x7fffffff;
-}
-
-function toMessage({ record }: Entry): object {
-  const { topic, partition, key, value, headers, timestamp } = record;
-  return {
-    topic,
-    partition,
-    key: key === undefined ? undefined : Buffer.from(key),
-    value: typeof value === 'string' ? Buffer.from(value) : (value ?? undefined),
-    headers:
-      headers &&
-      new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)])),
-    timestamp: BigInt(timestamp ?? Date.now()),
-  };
-}
-
-function sizeOf({ key = '', value, headers = {} }: NewRecord): number {
-  let bytes = OVERHEAD + Buffer.byteLength(key) + (value === null ? 0 : Buffer.byteLength(value));
-  for (const [name, text] of Object.entries(headers)) bytes += name.length + Buffer.byteLength(text) + 8;
-  return bytes;
 }
