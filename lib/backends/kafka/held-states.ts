@@ -1,4 +1,10 @@
-import type { KafkaClient, KafkaRecord, NewRecord, TopicPartition } from '../../clients/kafka/client.js';
+import {
+  idOf,
+  type KafkaClient,
+  type KafkaRecord,
+  type NewRecord,
+  type TopicPartition,
+} from '../../clients/kafka/client.js';
 import type { Claim, HeldRetry } from './claim.js';
 import type { Progress } from './progress.js';
 
@@ -29,9 +35,9 @@ export class HeldStates {
   /** What is remembered of the events of a partition. */
   async restore(progress: Progress, partition: TopicPartition): Promise<(claim: Claim) => void> {
     const states = new Map<bigint, readonly HeldRetry[]>();
+    const end = progress.held.size > 0 ? await this.#end() : 0n;
     for (const [offset, at] of progress.held) {
-      const { records } = await this.client.read({ topic: this.topic, partition: 0, offset: at });
-      const record = records[0];
+      const record = at < end ? await this.#read(at) : undefined; // or the topic was made anew
       const held = record === undefined ? undefined : heldIn(record, keyOf(partition, offset));
       if (held === undefined) progress.held.delete(offset);
       else states.set(offset, held);
@@ -39,6 +45,17 @@ export class HeldStates {
     return (claim) => {
       claim.held = states.get(claim.offset) ?? [];
     };
+  }
+
+  async #end(): Promise<bigint> {
+    const where = { topic: this.topic, partition: 0 };
+    const end = (await this.client.offsets([where], 'next')).get(idOf(where));
+    if (end === undefined) throw new Error(`The topic '${this.topic}' has no leader yet.`);
+    return end;
+  }
+
+  async #read(offset: bigint): Promise<KafkaRecord | undefined> {
+    return (await this.client.read({ topic: this.topic, partition: 0, offset })).records[0];
   }
 
   #record({ partition, offset }: Claim, value: string | null): NewRecord {

@@ -184,6 +184,8 @@ export class Intake implements MemberListener, FetchTarget {
   received(fetched: Fetched): void {
     const partition = this.#partitions.get(idOf(fetched));
     if (partition === undefined || partition.closed || this.#stopping) return;
+    // Asked for before the partition was lost and came back: what is not done before it would be passed over.
+    if (fetched.from > partition.progress.next) return;
     partition.receive(fetched, this.#holds.get(partition) ?? (() => undefined));
     // What carries no work, such as marks of transactions, is passed as well.
     if (partition.progress.size === 0) partition.progress.changed = true;

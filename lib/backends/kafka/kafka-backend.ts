@@ -290,6 +290,7 @@ export class KafkaBackend implements EventBackend {
       this.#client,
       this.#names.dead(this.#bus.group),
       publishTimeoutMs,
+      (error) => this.#bus.report(error),
     ));
   }
 

@@ -48,6 +48,7 @@ export class KafkaDeadLetters implements DeadLetterStore {
   ): Promise<DeadLetter | undefined> {
     const log = await this.log();
     if ((await (await log.view()).get(id))?.status !== from) return undefined;
+    const wire = event && encodeEvent(event);
     const [changed] = await log.take([
       {
         do: 'move',
@@ -56,8 +57,8 @@ export class KafkaDeadLetters implements DeadLetterStore {
         to,
         at: Date.now(),
         reason,
-        event: event && encodeEvent(event),
-        raw,
+        event: wire,
+        raw: fitsBeside(wire, raw) ? raw : undefined,
         unchangedSince: unchangedSince?.getTime(),
       },
     ]);
@@ -83,4 +84,9 @@ export class KafkaDeadLetters implements DeadLetterStore {
       cursor = page.cursor;
     }
   }
+}
+
+/** What the broker held at first is left out where it and the event do not fit into a record. */
+function fitsBeside(wire = '', raw: DeadLetter['raw']): boolean {
+  return Buffer.byteLength(wire) + Buffer.byteLength(JSON.stringify(raw ?? null)) <= MOST_BYTES;
 }

@@ -2,12 +2,24 @@ import { randomUUID } from 'node:crypto';
 import type { KafkaClient, KafkaRecord } from '../../clients/kafka/client.js';
 import type { DeadLetter, DeadLetterStatus } from '../../dead-letters/dead-letter.js';
 import { MemoryDeadLetterStore } from '../../dead-letters/memory-dead-letter-store.js';
+import { toError } from '../../dispatch/failure.js';
+import { EventSerializationError } from '../../errors.js';
+import { pause } from '../../timer.js';
 import { decodeEvent } from '../../wire/cloud-events.js';
 import { decodeLetter } from '../shared/stored-letter.js';
 
+/** Between two tries to read what came of steps that are stored. */
+const RETRY_MS = 100;
+
+/**
+ * JSON: a text when it is written, which goes into the record as it is, and what it says when it is read. As a text in a
+ * text it would grow by all that has to be escaped, and be too large for a record.
+ */
+type Json = string | Readonly<Record<string, unknown>>;
+
 /** One step in the life of dead letters. */
 export type Step =
-  | { readonly do: 'add'; readonly letter: string }
+  | { readonly do: 'add'; readonly letter: Json }
   | {
       readonly do: 'move';
       readonly id: string;
@@ -16,7 +28,7 @@ export type Step =
       readonly at: number;
       readonly reason?: string | undefined;
       /** A CloudEvent. */
-      readonly event?: string | undefined;
+      readonly event?: Json | undefined;
       readonly raw?: DeadLetter['raw'];
       /** In Unix milliseconds. */
       readonly unchangedSince?: number | undefined;
@@ -41,11 +53,15 @@ export class LetterLog {
    */
   readonly #awaited = new Map<string, DeadLetter | undefined>();
 
-  /** @param topic One with one partition that keeps everything. */
+  /**
+   * @param topic One with one partition that keeps everything.
+   * @param report Told of records in it that are no steps.
+   */
   constructor(
     private readonly client: KafkaClient,
     private readonly topic: string,
     private readonly timeoutMs: number,
+    private readonly report: (error: Error) => void,
   ) {}
 
   /** Stores steps, without looking at what comes of them. */
@@ -54,7 +70,7 @@ export class LetterLog {
       topic: this.topic,
       partition: 0,
       key: step.do === 'add' ? undefined : step.id,
-      value: JSON.stringify(step),
+      value: recordOf(step),
     }));
     const stored = await this.client.produce(records, this.timeoutMs);
     const failure = stored.find((each) => each instanceof Error);
@@ -67,10 +83,24 @@ export class LetterLog {
     for (const { by } of written) this.#awaited.set(by, undefined);
     try {
       await this.write(written);
-      await this.view();
+      await this.#seen();
       return written.map(({ by }) => this.#awaited.get(by));
     } finally {
       for (const { by } of written) this.#awaited.delete(by);
+    }
+  }
+
+  /** Has read what is stored. Who took an entry out has to be told: nobody else can be. */
+  async #seen(): Promise<void> {
+    const deadline = performance.now() + this.timeoutMs;
+    for (;;) {
+      try {
+        await this.view();
+        return;
+      } catch (error) {
+        if (performance.now() >= deadline) throw error;
+        await pause(RETRY_MS);
+      }
     }
   }
 
@@ -92,23 +122,38 @@ export class LetterLog {
     }
     while (this.#next < end) {
       const { records, next } = await this.client.read({ ...where, offset: this.#next });
-      if (next === this.#next) break;
+      // Less than all would show entries that are gone, and tell who took one out that somebody else did.
+      if (next === this.#next)
+        throw new Error(`Kafka has more in '${this.topic}' than it gives: nothing from ${next} on.`);
       for (const record of records) await this.#apply(record);
       this.#next = next;
     }
     return this.#view;
   }
 
-  async #apply({ value }: KafkaRecord): Promise<void> {
+  /** What is no step changes nothing, for whoever reads it, and must not keep anybody from what is behind it. */
+  async #apply({ value, offset }: KafkaRecord): Promise<void> {
     if (value === null) return;
-    const step = JSON.parse(value.toString()) as WrittenStep;
-    const changed = step.do === 'add' ? await this.#added(step.letter) : await this.#changed(step);
+    let step: WrittenStep;
+    let changed: DeadLetter | undefined;
+    try {
+      step = stepIn(value);
+      changed = step.do === 'add' ? await this.#added(step.letter) : await this.#changed(step);
+    } catch (cause) {
+      const why = toError(cause).message;
+      return this.report(
+        new EventSerializationError(
+          `Record ${offset} of the topic '${this.topic}' is no dead letter, and is passed over: ${why}`,
+          { cause },
+        ),
+      );
+    }
     // A step that was stored twice, by a producer that tried again, changes nothing the second time.
     if (changed !== undefined && step.by !== undefined && this.#awaited.has(step.by))
       this.#awaited.set(step.by, changed);
   }
 
-  async #added(json: string): Promise<DeadLetter | undefined> {
+  async #added(json: Json): Promise<DeadLetter | undefined> {
     const letter = decodeLetter(json);
     await this.#view.add([letter]);
     return this.#view.get(letter.id);
@@ -140,4 +185,19 @@ export class LetterLog {
     this.#view.restore(changed);
     return changed;
   }
+}
+
+function recordOf(step: WrittenStep): string {
+  const { letter, event, ...facts } = step as Partial<Record<'letter' | 'event', string>>;
+  let json = JSON.stringify(facts).slice(0, -1);
+  if (letter !== undefined) json += `,"letter":${letter}`;
+  if (event !== undefined) json += `,"event":${event}`;
+  return `${json}}`;
+}
+
+/** @throws {SyntaxError} @throws {EventSerializationError} when it is not one. */
+function stepIn(value: Buffer): WrittenStep {
+  const step = JSON.parse(value.toString()) as Partial<WrittenStep> | null;
+  if (step?.do === 'add' || step?.do === 'move' || step?.do === 'drop') return step as WrittenStep;
+  throw new EventSerializationError('it was written by somebody else');
 }

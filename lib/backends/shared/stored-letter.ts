@@ -17,9 +17,9 @@ export function encodeLetter({ event, ...entry }: DeadLetter, maxBytes: number):
   return `{"facts":${JSON.stringify(facts)},"event":${wire}}`;
 }
 
-/** Reads what {@link encodeLetter} wrote. */
-export function decodeLetter(json: string): DeadLetter {
-  const { facts, event: wire } = JSON.parse(json);
+/** Reads what {@link encodeLetter} wrote. @param letter As text, or as what JSON makes of it. */
+export function decodeLetter(letter: string | object): DeadLetter {
+  const { facts, event: wire } = typeof letter === 'string' ? JSON.parse(letter) : letter;
   const event = decodeEvent(wire);
   const { raw } = facts;
   return {

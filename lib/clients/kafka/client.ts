@@ -38,6 +38,8 @@ export interface Position extends TopicPartition {
 
 /** What came of reading a partition. */
 export interface Fetched extends TopicPartition {
+  /** Where it was read from. */
+  readonly from: bigint;
   readonly records: readonly KafkaRecord[];
   /** Where to read on: behind everything that came, records that only the broker has a use for included. */
   readonly next: bigint;

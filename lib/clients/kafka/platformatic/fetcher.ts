@@ -124,7 +124,8 @@ export class BrokerFetcher implements Fetcher {
   #conclude({ position, error, records, next }: FetchedPosition): void {
     const { topic, partition } = position;
     if (error === undefined) {
-      if (next > position.offset) this.target.received({ topic, partition, records, next });
+      if (next > position.offset)
+        this.target.received({ topic, partition, from: position.offset, records, next });
       return;
     }
     this.cluster.forget(topic);

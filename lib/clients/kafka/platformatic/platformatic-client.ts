@@ -130,7 +130,7 @@ export class PlatformaticClient implements KafkaClient {
       cluster.forget(topic);
       throw new Error(`Kafka did not read '${topic}' from ${offset}: ${fetched?.error ?? 'no answer'}.`);
     }
-    return { topic, partition, records: fetched.records, next: fetched.next };
+    return { topic, partition, from: offset, records: fetched.records, next: fetched.next };
   }
 
   async offsets(
