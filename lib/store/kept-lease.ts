@@ -9,6 +9,7 @@ import type { Checkpoint, CheckpointLease } from './checkpoint-store.js';
  */
 export class KeptLease {
   #cancelEnd: () => void = () => undefined;
+  #released = false;
 
   /**
    * @param askedAt When it was asked for, by the monotonic clock.
@@ -61,11 +62,13 @@ export class KeptLease {
 
   /** Lets others take it at once. */
   async release(): Promise<void> {
+    this.#released = true;
     this.#cancelEnd();
     await this.lease.release();
   }
 
   #heldFrom(askedAt: number): void {
+    if (this.#released) return; // a renewal that was under way: its timer would keep the process alive
     this.#cancelEnd();
     this.#cancelEnd = after(this.leaseMs - (performance.now() - askedAt), this.end);
   }
