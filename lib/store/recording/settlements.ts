@@ -24,6 +24,8 @@ export class Settlements {
   #published: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly #failures = new Batcher<Failure, void>((failures) => this.#settleFailed(failures), MOST_WAITING);
+  /** Failures that the store did not take, until it does. What is published since is none any more. */
+  readonly #untoldFailures = new Set<Set<string>>();
   /** What is still being told, each piece until the store takes it. */
   readonly #telling = new Set<Promise<void>>();
   readonly #over = new AbortController();
@@ -35,6 +37,7 @@ export class Settlements {
   ) {}
 
   published(id: string): void {
+    for (const ids of this.#untoldFailures) ids.delete(id);
     if (this.#published.push(id) >= MOST_WAITING) this.#tellPublished();
     else this.#timer ??= setTimeout(() => this.#tellPublished(), TELL_MS);
   }
@@ -79,15 +82,22 @@ export class Settlements {
       else ids.push(id);
     }
     for (const [why, ids] of byReason) {
-      const settle = () => this.store.settle(ids, 'failed', why);
       try {
-        await settle();
+        await this.store.settle(ids, 'failed', why);
       } catch (error) {
         this.report(error as Error);
-        this.#tell(ids.length, settle);
+        this.#tellLater(new Set(ids), why);
       }
     }
     return failures.map(() => undefined);
+  }
+
+  #tellLater(ids: Set<string>, why: string): void {
+    this.#untoldFailures.add(ids);
+    this.#tell(ids.size, async () => {
+      if (ids.size > 0) await this.store.settle([...ids], 'failed', why);
+      this.#untoldFailures.delete(ids);
+    });
   }
 
   #tell(count: number, settle: () => Promise<void>): void {
