@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import type { BusParts } from '../../bus-parts.js';
 import { Pace } from '../../dead-letters/pace.js';
 import { toError } from '../../dispatch/failure.js';
@@ -61,7 +60,6 @@ export class ReplayRun implements PromiseLike<ReplayResult> {
       parts.lifecycle.shutdown,
       parts.lifecycle.lifetime,
     ]);
-    setMaxListeners(0, this.#stopping); // each event that waits for its next try listens to it
     this.#handlers = new ReplayHandlers(parts, {
       facts: Object.freeze({ id: this.id, name }),
       chosen: handlers,
