@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { EventBusStats } from 'nestjs-durable-events';
+import type { EventBusHealth, EventBusStats } from 'nestjs-durable-events';
 import type { Command, FaultPoint, ServiceSettings } from './programs/settings.js';
 
 /** A Nest application in a process of its own. */
@@ -80,8 +80,19 @@ export class ServiceProcess {
   }
 
   async stats(): Promise<EventBusStats> {
-    const reply = this.#reply((message): message is EventBusStats => typeof message === 'object');
-    this.#send('stats');
+    return (await this.#ask<{ stats: EventBusStats }>('stats')).stats;
+  }
+
+  async health(): Promise<EventBusHealth> {
+    return (await this.#ask<{ health: EventBusHealth }>('health')).health;
+  }
+
+  /** The answer has what was asked for as its only property. */
+  #ask<T extends object>(what: Command & string): Promise<T> {
+    const reply = this.#reply(
+      (message): message is T => typeof message === 'object' && message !== null && what in message,
+    );
+    this.#send(what);
     return reply;
   }
 

@@ -33,6 +33,8 @@ export interface Extras {
   /** Dead letters are kept apart from it. */
   readonly deadLetterStore?: boolean;
   readonly inbox?: StageInbox;
+  /** The Redis that stores are in. Default: the broker. */
+  readonly redis?: string;
 }
 
 /** Where services remember what they have handled. */
@@ -69,21 +71,22 @@ export class Stage {
   /**
    * What makes services use the extras.
    *
-   * @param url Where they are to look for Redis.
+   * @param url Where they are to look for Redis, if that is the broker.
    */
   stores(url: string): Pick<ServiceSettings, 'deadLetters' | 'inbox'> {
-    const { deadLetterStore, inbox } = this.extras;
+    const { deadLetterStore, inbox, redis = url } = this.extras;
     const namespace = this.#apart;
     return {
-      deadLetters: deadLetterStore ? { url, namespace } : undefined,
-      inbox: inbox && settingsOf(inbox, url, namespace),
+      deadLetters: deadLetterStore ? { url: redis, namespace } : undefined,
+      inbox: inbox && settingsOf(inbox, redis, namespace),
     };
   }
 
   /** Wherever the services keep them. */
   async deadLetters(): Promise<DeadLetter[]> {
-    if (!this.extras.deadLetterStore) return this.broker.deadLetters();
-    const store = new RedisDeadLetterStore({ connection: this.url, namespace: this.#apart, group: GROUP });
+    const { deadLetterStore, redis: connection = this.url } = this.extras;
+    if (!deadLetterStore) return this.broker.deadLetters();
+    const store = new RedisDeadLetterStore({ connection, namespace: this.#apart, group: GROUP });
     try {
       return [...(await everyDeadLetter(store)), ...(await this.broker.deadLetters())];
     } finally {

@@ -1,6 +1,16 @@
 import type { BackendKind } from '../programs/settings.js';
 import type { TestServer } from '../../support/services/private-server.js';
-import { type Broker, type BrokerServer, KAFKA, NATS, POSTGRES, RABBITMQ, REDIS, SQLITE } from './servers.js';
+import {
+  type Broker,
+  type BrokerServer,
+  ELASTICMQ,
+  KAFKA,
+  NATS,
+  POSTGRES,
+  RABBITMQ,
+  REDIS,
+  SQLITE,
+} from './servers.js';
 
 /** A backend that keeps events when a process dies. */
 export interface DurableBackend<B extends Broker = Broker> {
@@ -11,6 +21,8 @@ export interface DurableBackend<B extends Broker = Broker> {
   readonly ordering: boolean;
   /** Whether it stores a dead letter in the step that acknowledges the event, so that nothing can come between. */
   readonly buriesAndAcknowledges: boolean;
+  /** It has no place for dead letters: they are in a Redis beside it, which nothing happens to. */
+  readonly deadLettersApart?: true;
   readonly server: BrokerServer<B>;
   /** The shortest lease that it takes, in milliseconds, where that is more than the storms want. */
   readonly leastLeaseMs?: number;
@@ -35,6 +47,25 @@ const STORMS_ALONE: readonly DurableBackend[] = [
     ordering: true,
     buriesAndAcknowledges: false,
     server: KAFKA,
+  },
+  {
+    kind: 'sqs',
+    title: 'SQS',
+    ordering: false,
+    buriesAndAcknowledges: false,
+    deadLettersApart: true,
+    server: ELASTICMQ,
+    leastLeaseMs: 2000,
+  },
+  {
+    kind: 'microservices-rmq',
+    title: 'Microservices over RabbitMQ',
+    ordering: false,
+    buriesAndAcknowledges: false,
+    deadLettersApart: true,
+    server: RABBITMQ,
+    // Heartbeats are three seconds apart, and two may be missing.
+    leastLeaseMs: 6000,
   },
   {
     kind: 'postgres',

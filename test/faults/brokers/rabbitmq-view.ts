@@ -1,4 +1,4 @@
-import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
+import type { ChannelModel, GetMessage } from 'amqplib';
 import { readContent, sameAgain } from '../../../lib/backends/rabbitmq/envelopes.js';
 import { Names } from '../../../lib/backends/rabbitmq/names.js';
 import { Topology } from '../../../lib/backends/rabbitmq/topology.js';
@@ -9,28 +9,16 @@ import { GROUP } from '../programs/settings.js';
 import type { BrokerView, Outstanding } from './broker-view.js';
 import { everyDeadLetter } from './every-dead-letter.js';
 import { insist } from './insist.js';
-
-/** A message that is ready in a queue. */
-interface Place {
-  readonly queue: string;
-  readonly work: Outstanding;
-}
+import { connected, PATIENCE_MS, type Place, Quiet, readThrough } from './rabbitmq-queues.js';
 
 /** Every delay that a retry of the tests can take, in milliseconds. */
 const DELAYS = Array.from({ length: 12 }, (_, i) => 64 * 2 ** i);
-/**
- * RabbitMQ tells what is ready in a queue, and not what consumers have. Whoever lives is done with it sooner than this,
- * and what a connection had that is dead is ready again.
- */
-const QUIET_MS = 4000;
-/** How long a server that was killed may take to answer again. */
-const PATIENCE_MS = 60_000;
 
 /** The queues of the group. What is in them can only be seen by taking it out: each message is put back as a new one. */
 export class RabbitMQView implements BrokerView {
   readonly #names: Names;
   readonly #operator: RabbitMQBackend;
-  #quietSince: number | undefined;
+  readonly #quiet = new Quiet();
 
   constructor(
     private readonly url: string,
@@ -41,13 +29,11 @@ export class RabbitMQView implements BrokerView {
   }
 
   async settled(): Promise<boolean> {
-    const ready = await this.#connected(async (connection) => {
+    const ready = await connected(this.url, async (connection) => {
       const { queued, suspects, scheduled } = await (await this.#topology(connection)).counts(GROUP);
       return queued + suspects + scheduled;
     });
-    if (ready > 0) this.#quietSince = undefined;
-    else this.#quietSince ??= performance.now();
-    return this.#quietSince !== undefined && performance.now() - this.#quietSince > QUIET_MS;
+    return this.#quiet.with(ready);
   }
 
   async outstanding(): Promise<Outstanding[]> {
@@ -78,12 +64,17 @@ export class RabbitMQView implements BrokerView {
     const delays = new Set(DELAYS.map((ms) => names.delay(ms)));
     const events = names.events(GROUP);
     const queues = [events, names.suspects(GROUP), names.scheduled, ...delays, events];
-    return this.#connected(async (connection) => {
+    return connected(this.url, async (connection) => {
       await this.#topology(connection);
       const channel = await connection.createConfirmChannel();
       channel.on('error', () => undefined);
       const places: Place[] = [];
-      for (const queue of queues) places.push(...(await readThrough(channel, queue, delays.has(queue))));
+      for (const queue of queues) {
+        const options = (message: GetMessage) => sameAgain(message, queue).options;
+        // A delay sends on by the routing key. Without it, what is put back would go round in a circle.
+        const keepsKey = delays.has(queue);
+        places.push(...(await readThrough({ channel, queue, read, options, keepsKey })));
+      }
       // Before its connection, which would overtake the last acknowledgements: what was put back would be there twice.
       await channel.close();
       return places;
@@ -101,43 +92,9 @@ export class RabbitMQView implements BrokerView {
     for (const ms of DELAYS) await topology.delay(ms);
     return topology;
   }
-
-  #connected<T>(work: (connection: ChannelModel) => Promise<T>): Promise<T> {
-    return insist('RabbitMQ', PATIENCE_MS, async () => {
-      const connection = await connect(this.url, { timeout: 2000 });
-      connection.on('error', () => undefined);
-      try {
-        return await work(connection);
-      } finally {
-        await connection.close().catch(() => undefined); // it is closed already
-      }
-    });
-  }
 }
 
-/**
- * All that is ready now, and not what is put back. A delay sends on by the routing key: what is put back has to keep it,
- * or it would go round in a circle, out of which the broker takes it.
- */
-async function readThrough(channel: ConfirmChannel, queue: string, isDelay: boolean): Promise<Place[]> {
-  const places: Place[] = [];
-  const { messageCount } = await channel.checkQueue(queue);
-  const messages: GetMessage[] = [];
-  for (let left = messageCount; left > 0; left--) {
-    const message = await channel.get(queue);
-    if (message === false) break;
-    messages.push(message);
-  }
-  for (const message of messages) {
-    const { event, facts } = readContent(message);
-    places.push({ queue, work: { eventId: event.id, handlerId: facts?.handlerId ?? ALL_HANDLERS } });
-    const { content, options } = sameAgain(message, queue);
-    if (isDelay) channel.publish(queue, message.fields.routingKey, content, options);
-    else channel.sendToQueue(queue, content, options);
-  }
-  await channel.waitForConfirms();
-  // At once: of acknowledgements one by one, RabbitMQ 3.10 forgets those it has not come to when the channel closes.
-  const last = messages.at(-1);
-  if (last !== undefined) channel.ack(last, true);
-  return places;
+function read(message: GetMessage): Outstanding {
+  const { event, facts } = readContent(message);
+  return { eventId: event.id, handlerId: facts?.handlerId ?? ALL_HANDLERS };
 }

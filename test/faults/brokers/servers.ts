@@ -5,7 +5,9 @@ import { describe } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { openDriver } from '../../../lib/backends/sqlite/driver.js';
+import { describeWithOwnSqs, startElasticMq } from '../../support/services/elasticmq.js';
 import { describeWithOwnKafka, startKafka } from '../../support/services/kafka.js';
+import { describeWithOwnMosquitto, startMosquitto } from '../../support/services/mosquitto.js';
 import { describeWithOwnNats, startNats } from '../../support/services/nats.js';
 import { describeWithOwnPostgres, startPostgres } from '../../support/services/postgres.js';
 import type { TestServer } from '../../support/services/private-server.js';
@@ -72,6 +74,22 @@ export const RABBITMQ: BrokerServer<TestServer> = {
 export const KAFKA: BrokerServer<TestServer> = {
   start: () => startKafka(),
   describe: describeWithOwnKafka,
+  isFile: false,
+  isRedis: false,
+};
+
+/** It answers when what it was told is in its database, which writes it at once. */
+export const ELASTICMQ: BrokerServer<TestServer> = {
+  start: () => startElasticMq({ durable: true }),
+  describe: describeWithOwnSqs,
+  isFile: false,
+  isRedis: false,
+};
+
+/** It keeps nothing. */
+export const MOSQUITTO: BrokerServer<TestServer> = {
+  start: () => startMosquitto(),
+  describe: describeWithOwnMosquitto,
   isFile: false,
   isRedis: false,
 };

@@ -5,8 +5,10 @@ import {
   type InboxStore,
   MemoryBackend,
 } from 'nestjs-durable-events';
+import { ANY_ACCOUNT } from './any-account.js';
 import type { FaultPoints } from './fault-points.js';
 import { type BackendSettings, GROUP, type InboxSettings, type ServiceSettings } from './settings.js';
+import type { TransportName } from './transport-at.js';
 
 /** What the module is made of. */
 export interface Parts {
@@ -67,6 +69,25 @@ async function makeBackend({ kind, url, ...options }: BackendSettings): Promise<
     case 'sqlite': {
       const { SqliteBackend } = await import('nestjs-durable-events/sqlite');
       return new SqliteBackend(settings);
+    }
+    case 'sqs': {
+      const { SqsBackend } = await import('nestjs-durable-events/sqs');
+      return new SqsBackend({ ...settings, connection: { ...ANY_ACCOUNT, endpoint: url } });
+    }
+    case 'nats': {
+      const { NatsBackend } = await import('nestjs-durable-events/nats');
+      return new NatsBackend(settings);
+    }
+    case 'redis-pubsub': {
+      const { RedisPubSubBackend } = await import('nestjs-durable-events/redis');
+      return new RedisPubSubBackend(settings);
+    }
+    default: {
+      const { MicroservicesBackend } = await import('nestjs-durable-events/microservices');
+      const { transportAt } = await import('./transport-at.js');
+      const { publishTimeoutMs, namespace } = settings;
+      const transport = transportAt(kind.slice('microservices-'.length) as TransportName, url, namespace);
+      return new MicroservicesBackend({ ...transport, group: GROUP, publishTimeoutMs });
     }
   }
 }

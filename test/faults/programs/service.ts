@@ -56,7 +56,8 @@ const bus = app.get(EventBus);
 process.once('disconnect', () => process.exit(1));
 process.on('message', (command: Command) => {
   if (command === 'release') app.get(Gate).open();
-  else if (command === 'stats') void bus.stats().then((stats) => process.send!(stats));
+  else if (command === 'stats') void bus.stats().then((stats) => process.send!({ stats }));
+  else if (command === 'health') void bus.health().then((health) => process.send!({ health }));
   else if (command !== 'enough') points.arm(command.crashAt);
 });
 process.send!('ready');

@@ -1,6 +1,18 @@
+import type { TransportName } from './transport-at.js';
+
 /** Backends that the fault tests know. */
 export type BackendKind =
-  'redis-streams' | 'bullmq' | 'nats-jetstream' | 'rabbitmq' | 'kafka' | 'postgres' | 'sqlite';
+  | 'redis-streams'
+  | 'bullmq'
+  | 'nats-jetstream'
+  | 'rabbitmq'
+  | 'kafka'
+  | 'postgres'
+  | 'sqlite'
+  | 'sqs'
+  | 'nats'
+  | 'redis-pubsub'
+  | `microservices-${TransportName}`;
 
 /** What a service process is told, as JSON in its first argument. */
 export interface ServiceSettings {
@@ -86,7 +98,7 @@ export type OrderFault = 'refused' | 'crash' | 'crash-once' | 'hold';
 export type FaultPoint = 'after-effect' | 'before-ack' | 'dead-letter-stored';
 
 /** What a service process is told while it runs. */
-export type Command = 'release' | 'stats' | 'enough' | { readonly crashAt: FaultPoint };
+export type Command = 'release' | 'stats' | 'health' | 'enough' | { readonly crashAt: FaultPoint };
 
 /** Ids of the handlers. All of them listen to {@link ORDER_PLACED}. */
 export const HANDLERS = ['invoice', 'stock', 'audit'] as const;
@@ -102,17 +114,21 @@ export const GROUP = 'orders';
 export type LedgerNote =
   HandlerId | 'begun' | 'holding' | 'given-up' | 'confirmed' | 'unconfirmed' | 'gone' | 'fault';
 
-/** Every hundredth order of the traffic is one that `audit` refuses. */
+/** Of so many orders of the traffic, `audit` refuses one. Odd, so that consumers who take turns all get some of those. */
+const REFUSED_OF = 101;
+const FIRST_REFUSED = 50;
+
+/** An order of the traffic. */
 export function orderNumber(n: number): OrderPlaced {
   return isRefused(n) ? { n, fault: 'refused' } : { n };
 }
 
 /** Whether `audit` refuses this order of the traffic. */
 export function isRefused(n: number): boolean {
-  return n % 100 === 50;
+  return n % REFUSED_OF === FIRST_REFUSED;
 }
 
 /** How many of the first orders of the traffic `audit` refuses. */
 export function refusedAmong(orders: number): number {
-  return Math.ceil(Math.max(0, orders - 50) / 100);
+  return Math.ceil(Math.max(0, orders - FIRST_REFUSED) / REFUSED_OF);
 }

@@ -102,7 +102,7 @@ export function plansOf(backend: DurableBackend, { all, events }: Effort): Storm
         consumers: 2,
         leaseMs: backend.leastLeaseMs ?? 1500,
         keyed: false,
-        deadLetterStore: false,
+        deadLetterStore: backend.deadLettersApart === true,
         promises: { once: false },
         ...each,
       }))

@@ -1,5 +1,6 @@
 import { startPostgres } from '../../support/services/postgres.js';
 import type { TestServer } from '../../support/services/private-server.js';
+import { startRedis } from '../../support/services/redis.js';
 import { durable } from '../brokers/kinds.js';
 import type { Broker } from '../brokers/servers.js';
 import type { BuiltPrograms } from '../build-programs.js';
@@ -29,7 +30,9 @@ export async function setUp(plan: StormPlan, programs: BuiltPrograms): Promise<S
     for (const each of closers) await each();
   };
   try {
-    const broker = opened(await durable(plan.kind).server.start(), (each) => each.stop());
+    const backend = durable(plan.kind);
+    const broker = opened(await backend.server.start(), (each) => each.stop());
+    const redis = backend.deadLettersApart && opened(await startRedis(), (each) => each.stop()).url;
     let database: TestServer | undefined;
     let inbox: StageInbox | undefined;
     if (plan.inbox === 'redis') inbox = { kind: 'redis', leaseMs: LONG_CLAIM_MS };
@@ -39,7 +42,7 @@ export async function setUp(plan: StormPlan, programs: BuiltPrograms): Promise<S
       inbox = { kind: 'postgres', leaseMs: SHORT_CLAIM_MS, database: effects };
     }
     const { deadLetterStore } = plan;
-    const stage = await Stage.open(plan.kind, broker.url, programs, { deadLetterStore, inbox });
+    const stage = await Stage.open(plan.kind, broker.url, programs, { deadLetterStore, inbox, redis });
     opened(stage, (each) => each.close());
     return { stage, broker, database, close };
   } catch (error) {
