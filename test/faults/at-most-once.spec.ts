@@ -32,9 +32,7 @@ for (const { kind, title, server: broker, toEachProcess } of LIVE_BACKENDS) {
     it(
       'refuses events while it is away, and brings each of them, and none twice, once everybody says to be up',
       async () => {
-        const proxies = await Promise.all([1, 2, 3].map(() => startTcpProxy(server.port)));
-        const [wayOut, ...waysIn] = proxies as [TcpProxy, TcpProxy, TcpProxy];
-        await onStage(kind, server.url, async (stage) => {
+        await onStage(kind, server.url, 3, async (stage, [wayOut, ...waysIn]) => {
           const consumers = await Promise.all(
             waysIn.map((proxy) => stage.start({ url: proxy.inFrontOf(server.url) })),
           );
@@ -67,7 +65,7 @@ for (const { kind, title, server: broker, toEachProcess } of LIVE_BACKENDS) {
           producer.enough();
           await producer.placed;
           expect(repeated(stage, toEachProcess)).toEqual([]);
-        }).finally(() => Promise.all(proxies.map((proxy) => proxy.close())));
+        });
       },
       ROUNDS * TIMEOUT_MS,
     );
@@ -78,10 +76,8 @@ describe('Microservices over TCP: the process that listens', () => {
   it(
     'is missed when it is killed, and gets each event once when another one is there',
     async () => {
-      const port = await freePort();
-      const url = `tcp://127.0.0.1:${port}`;
-      const wayOut = await startTcpProxy(port);
-      await onStage('microservices-tcp', url, async (stage) => {
+      const url = `tcp://127.0.0.1:${await freePort()}`;
+      await onStage('microservices-tcp', url, 1, async (stage, [wayOut]) => {
         let consumer = await stage.start();
         const producer = launchProducer(stage, wayOut.inFrontOf(url));
         await everythingArrives(stage);
@@ -100,18 +96,27 @@ describe('Microservices over TCP: the process that listens', () => {
         producer.enough();
         await producer.placed;
         expect(repeated(stage)).toEqual([]);
-      }).finally(() => wayOut.close());
+      });
     },
     ROUNDS * TIMEOUT_MS,
   );
 });
 
-async function onStage(kind: BackendKind, url: string, work: (stage: Stage) => Promise<void>): Promise<void> {
+/** @param ways How many proxies there are in front of the server. */
+async function onStage(
+  kind: BackendKind,
+  url: string,
+  ways: number,
+  work: (stage: Stage, proxies: [TcpProxy, ...TcpProxy[]]) => Promise<void>,
+): Promise<void> {
+  const port = Number(new URL(url).port);
+  const proxies = await Promise.all(Array.from({ length: ways }, () => startTcpProxy(port)));
   const stage = await Stage.open(kind, url, programs);
   try {
-    await work(stage);
+    await work(stage, proxies as [TcpProxy, ...TcpProxy[]]);
   } finally {
     await stage.close();
+    await Promise.all(proxies.map((proxy) => proxy.close()));
   }
 }
 

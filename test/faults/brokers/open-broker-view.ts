@@ -31,7 +31,12 @@ export function openBrokerView(kind: BackendKind, url: string, namespace: string
       return new SqsView(url, namespace);
     case 'microservices-rmq':
       return new MicroservicesRmqView(url, namespace);
-    default:
+    case 'nats':
+    case 'redis-pubsub':
+    case 'microservices-nats':
+    case 'microservices-redis':
+    case 'microservices-mqtt':
+    case 'microservices-tcp':
       return new NothingKept(namespace);
   }
 }

@@ -82,7 +82,11 @@ async function makeBackend({ kind, url, ...options }: BackendSettings): Promise<
       const { RedisPubSubBackend } = await import('nestjs-durable-events/redis');
       return new RedisPubSubBackend(settings);
     }
-    default: {
+    case 'microservices-nats':
+    case 'microservices-redis':
+    case 'microservices-mqtt':
+    case 'microservices-rmq':
+    case 'microservices-tcp': {
       const { MicroservicesBackend } = await import('nestjs-durable-events/microservices');
       const { transportAt } = await import('./transport-at.js');
       const { publishTimeoutMs, namespace } = settings;
