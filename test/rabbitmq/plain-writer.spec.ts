@@ -5,31 +5,42 @@ import { PlainWriter } from '../../lib/clients/amqp/plain-writer.js';
 import { waitFor } from '../support/wait-for.js';
 import { useRabbitMQ } from './use-rabbitmq.js';
 
-/** What amqplib has to send for a channel. */
-interface Outlet {
-  write(frames: Buffer): boolean;
+/** Where amqplib has bytes to send for a channel. */
+interface Outlets {
+  readonly buffer: { write(frames: Buffer): boolean };
+  readonly connection: { sendBytes(frames: Buffer): void };
 }
 
-function outletOf(channel: ConfirmChannel): Outlet {
+function outletsOf(channel: ConfirmChannel): Outlets {
   const { ch, connection } = channel as unknown as {
     ch: number;
-    connection: { channels: { buffer: Outlet }[] };
+    connection: Outlets['connection'] & { channels: { buffer: Outlets['buffer'] }[] };
   };
-  return connection.channels[ch]!.buffer;
+  return { buffer: connection.channels[ch]!.buffer, connection };
 }
 
-/** Runs work on a channel, and tells what was written meanwhile. Everything is sent as ever. */
-function written(channel: ConfirmChannel, work: () => void): Buffer {
-  const outlet = outletOf(channel);
-  const { write } = outlet;
+/** Runs work on a channel, and tells what was written meanwhile, piece by piece. Everything is sent as ever. */
+function pieces(channel: ConfirmChannel, work: () => void): Buffer[] {
+  const { buffer, connection } = outletsOf(channel);
+  const { write } = buffer;
+  const { sendBytes } = connection;
   const chunks: Buffer[] = [];
-  outlet.write = (frames) => {
+  buffer.write = (frames) => {
     chunks.push(frames);
-    return write.call(outlet, frames);
+    return write.call(buffer, frames);
+  };
+  connection.sendBytes = (frames) => {
+    chunks.push(frames);
+    sendBytes.call(connection, frames);
   };
   work();
-  outlet.write = write;
-  return Buffer.concat(chunks);
+  buffer.write = write;
+  connection.sendBytes = sendBytes;
+  return chunks;
+}
+
+function written(channel: ConfirmChannel, work: () => void): Buffer {
+  return Buffer.concat(pieces(channel, work));
 }
 
 describe('messages of RabbitMQ that are written at less cost', () => {
@@ -62,7 +73,10 @@ describe('messages of RabbitMQ that are written at less cost', () => {
       const message: Outgoing = { exchange: '', routingKey: queue, content, options: all, plain: true };
       const writer = PlainWriter.for(channel)!;
       const confirmed: (Error | null)[] = [];
-      const write = () => expect(writer.write(message, (error) => confirmed.push(error))).toBe(true);
+      const write = () => {
+        expect(writer.write(message, (error) => confirmed.push(error))).toBe(true);
+        writer.flush();
+      };
       const first = written(channel, write);
       const again = written(channel, write);
       expect(first.equals(theirs)).toBe(true);
@@ -87,10 +101,42 @@ describe('messages of RabbitMQ that are written at less cost', () => {
       const all = { persistent: true, mandatory: true, timestamp: 1, ...kind };
       const theirs = written(channel, () => channel.sendToQueue(queue, Buffer.from('{}'), all));
       const message: Outgoing = { exchange: '', routingKey: queue, content: '{}', options: all, plain: true };
-      const ours = written(channel, () => writer.write(message, () => undefined));
+      const ours = written(channel, () => {
+        writer.write(message, () => undefined);
+        writer.flush();
+      });
       expect(ours.equals(theirs)).toBe(true);
     }
     await channel.waitForConfirms();
+  });
+
+  it('are sent together, a few dozen at most, and arrive whole in whatever room there is', async () => {
+    const { channel, namespace } = stage;
+    const { queue } = await channel.assertQueue(namespace, { exclusive: true });
+    const writer = PlainWriter.for(channel)!;
+    const contents = Array.from({ length: 200 }, (_, i) => 'x'.repeat(1 + ((i * 7919) % 90_000)));
+    const some = { persistent: true, mandatory: true, timestamp: 1 };
+    const small = pieces(channel, () => {
+      for (let i = 0; i < 100; i++)
+        writer.write(
+          { exchange: '', routingKey: queue, content: '{}', options: some, plain: true },
+          () => undefined,
+        );
+      writer.flush();
+    });
+    expect(small).toHaveLength(4);
+    for (const content of contents) {
+      const message = { exchange: '', routingKey: queue, content, options: some, plain: true };
+      expect(writer.write(message, () => undefined)).toBe(true);
+    }
+    await channel.waitForConfirms();
+    const sizes: number[] = [];
+    for (;;) {
+      const message = await channel.get(queue, { noAck: true });
+      if (message === false) break;
+      sizes.push(message.content.length);
+    }
+    expect(sizes.slice(100)).toEqual(contents.map(({ length }) => length));
   });
 
   it('are left to amqplib when they do not fit into one frame, and on a channel that is closed', async () => {

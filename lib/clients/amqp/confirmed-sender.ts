@@ -115,8 +115,9 @@ export class ConfirmedSender {
       else if (this.#channel === channel) this.#finish(waiting, new Error('RabbitMQ refused it'));
     };
     try {
-      this.#gathering?.begin();
       if (message.plain === true && this.#writer?.write(message, done) === true) return;
+      this.#writer?.flush();
+      this.#gathering?.begin();
       const { exchange, routingKey, content, options } = message;
       channel.publish(exchange, routingKey, bytesOf(content), options, done);
     } catch (error) {
