@@ -46,6 +46,17 @@ describe('A claim of rows that were claimed before', () => {
     expect((await claimed('two', 5, true)).taken).toEqual([]);
   });
 
+  it('waits for the disk only where one has a key, which nobody else may run if the server forgets the claim', async () => {
+    const flushOf = async () => {
+      const [first] = await db.queryInOrder(claim, ['group', 'one', LEASE_MS, 2, 5, true]);
+      return first!['flush'];
+    };
+    expect(await flushOf()).toBe('off');
+    await db.query(`UPDATE ${deliveries} SET key = 'k', seq = 1 WHERE owner IS NULL`);
+    expect(await flushOf()).toBe('needed');
+    expect(await db.query('SHOW synchronous_commit')).toEqual([{ synchronous_commit: 'on' }]);
+  });
+
   it('counts those whose owner fell silent', async () => {
     await claimed('one', 5, true);
     await fallSilent();

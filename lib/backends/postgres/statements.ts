@@ -122,7 +122,9 @@ FROM line WHERE id = $3 AND delayed`,
      * Claims what is due: first what waited for its time, whatever its priority, then what is ready. What a process held
      * that fell silent is counted as taken once more; one that becomes a suspect by that is not claimed but given back,
      * for a claim that looks for suspects. One row at least, the first of which says when the next one is due, and whether
-     * there are rows for {@link dueForLine}. Values: group, owner, lease, most, suspects from, whether one is allowed.
+     * there are rows for {@link dueForLine}. Nobody waits for the disk: a claim that a crash of the server takes back lets
+     * another process run the event, too, which only one with a key must not. Values: group, owner, lease, most, suspects
+     * from, whether one is allowed.
      */
     claim: `
 WITH due AS MATERIALIZED (
@@ -152,8 +154,11 @@ WITH due AS MATERIALIZED (
   FROM ${deliveries} WHERE grp = $1 AND state = ${WAITING} AND ready_at > ${NOW}
 )
 SELECT id, key, event, facts, taken, CASE WHEN place > 1 THEN NULL ELSE next.ms END AS next_ms,
-  CASE WHEN place > 1 THEN NULL ELSE for_line END AS for_line
-FROM next LEFT JOIN (
+  CASE WHEN place > 1 THEN NULL ELSE for_line END AS for_line, CASE WHEN place > 1 THEN NULL ELSE flush END AS flush
+FROM next CROSS JOIN (
+  SELECT CASE WHEN EXISTS (SELECT FROM claimed WHERE key IS NOT NULL) THEN 'needed'
+    ELSE set_config('synchronous_commit', 'off', true) END AS flush
+) AS committing LEFT JOIN (
   SELECT *, row_number() OVER (ORDER BY priority DESC, id) AS place FROM claimed WHERE owner IS NOT NULL
 ) AS mine ON true ORDER BY place`,
 
