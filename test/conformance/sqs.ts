@@ -3,7 +3,8 @@ import { SqsBackend } from 'nestjs-durable-events/sqs';
 import type { BackendFactory } from 'nestjs-durable-events/testing';
 
 export const concurrency = 20;
-export const leaseMs = 3000;
+/** A virtual machine of Java, on a machine that does other work, may stand still for seconds of it. */
+export const leaseMs = 5000;
 /** Small, so that events of that size do not take the time of the tests. */
 export const maxEventBytes = 128 * 1024;
 /** The services that meet in a case: without SNS, whoever publishes has to know them. */

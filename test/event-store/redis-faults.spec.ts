@@ -16,6 +16,8 @@ import { waitFor } from '../support/wait-for.js';
 const TIMEOUT_MS = 3000;
 /** For a machine that has more to do. */
 const SLACK_MS = 60_000;
+/** Of stores whose server is killed: what was under way then waits so long for it. */
+const PATIENCE_MS = 10_000;
 
 jest.setTimeout(120_000);
 
@@ -65,7 +67,7 @@ describeWithOwnRedis('RedisEventStore when something breaks', () => {
 
   it('has everything that was confirmed when Redis was killed in the middle of appends', async () => {
     await start({ appendfsync: 'always' });
-    const store = await open();
+    const store = await open({ timeoutMs: PATIENCE_MS });
     const confirmed: number[] = [];
     const events = orders(1, 2000);
     let killed: Promise<void> | undefined;
@@ -100,7 +102,7 @@ describeWithOwnRedis('RedisEventStore when something breaks', () => {
 
   it('goes on above positions that a crash took back, so that a follower misses nothing', async () => {
     await start();
-    const store = await open();
+    const store = await open({ timeoutMs: PATIENCE_MS });
     await store.appendBatch(orders(1, 10));
     const seen: number[] = [];
     const follower = store.subscribe({}, (event) => void seen.push(numberOf(event)), {

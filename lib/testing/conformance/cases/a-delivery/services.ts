@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { EventBus } from '../../../../event-bus.js';
 import type { ConformanceCase } from '../../rig.js';
-import { numbersOf, range } from '../support.js';
+import { assertNumbers, range } from '../support.js';
 
 export const serviceCases: readonly ConformanceCase[] = [
   {
@@ -14,7 +14,7 @@ export const serviceCases: readonly ConformanceCase[] = [
       await Promise.all(range(100).map((i) => one.bus.emitAsync('work', i)));
       await rig.until('100 events', () => rig.calls.length >= 100);
       await rig.quiet(one, two);
-      assert.deepEqual(numbersOf(rig.calls), range(100), 'the union is complete and nothing came twice');
+      assertNumbers(rig.calls, range(100), 'the union is complete and nothing came twice');
     },
   },
   {
@@ -40,7 +40,7 @@ export const serviceCases: readonly ConformanceCase[] = [
       await rig.settle();
       for (const service of services) {
         for (const id of range(3)) {
-          assert.deepEqual(numbersOf(rig.callsOf(`${service}/${id}`)), range(600), `${service}/${id}`);
+          assertNumbers(rig.callsOf(`${service}/${id}`), range(600), `${service}/${id}`);
         }
       }
     },
@@ -84,7 +84,7 @@ export const serviceCases: readonly ConformanceCase[] = [
       for (const i of range(20)) await billing.bus.emitAsync('news', i);
       await rig.until('20 events in each service', () => rig.calls.length >= 40);
       await rig.settle();
-      for (const id of ['billing', 'shipping']) assert.deepEqual(numbersOf(rig.callsOf(id)), range(20), id);
+      for (const id of ['billing', 'shipping']) assertNumbers(rig.callsOf(id), range(20), id);
     },
   },
   {
@@ -145,7 +145,7 @@ export const serviceCases: readonly ConformanceCase[] = [
       for (const i of range(10)) await bus.emitAsync('cache.stale', i);
       await rig.until('20 calls', () => rig.calls.length >= 20);
       await rig.settle();
-      for (const id of ['plain', 'drop']) assert.deepEqual(numbersOf(rig.callsOf(id)), range(10), id);
+      for (const id of ['plain', 'drop']) assertNumbers(rig.callsOf(id), range(10), id);
     },
   },
 ];

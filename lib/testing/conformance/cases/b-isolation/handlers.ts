@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { EventBus } from '../../../../event-bus.js';
 import type { ConformanceCase } from '../../rig.js';
-import { numbersOf, range } from '../support.js';
+import { assertNumbers, range } from '../support.js';
 
 /** Throws or rejects with anything, errors that hurt included. */
 const FAILURES: readonly (readonly [string, () => unknown, RegExp])[] = [
@@ -38,8 +38,8 @@ export const isolationCases: readonly ConformanceCase[] = [
         () => rig.callsOf('second').length >= 30 && rig.callsOf('third').length >= 10,
       );
       await rig.settle();
-      assert.deepEqual(numbersOf(rig.callsOf('first')), range(10), 'the first handler ran once per event');
-      assert.deepEqual(numbersOf(rig.callsOf('third')), range(10), 'the third handler ran once per event');
+      assertNumbers(rig.callsOf('first'), range(10), 'the first handler ran once per event');
+      assertNumbers(rig.callsOf('third'), range(10), 'the third handler ran once per event');
       for (const i of range(10)) {
         const tries = rig.callsOf('second', i).map(({ attempt }) => attempt);
         assert.deepEqual(tries, [1, 2, 3], `the tries of event ${i}`);
@@ -96,7 +96,7 @@ export const isolationCases: readonly ConformanceCase[] = [
       await rig.until('all ten to begin', () => rig.calls.length >= 10);
       gate.open();
       await rig.settle();
-      assert.deepEqual(numbersOf(rig.calls), range(10));
+      assertNumbers(rig.calls, range(10));
     },
   },
   {
@@ -137,7 +137,7 @@ export const isolationCases: readonly ConformanceCase[] = [
       assert.equal(rig.calls.length, 300);
       for (const id of ['a', 'b', 'c']) {
         const second = rig.callsOf(id).filter(({ attempt }) => attempt === 2);
-        assert.deepEqual(numbersOf(second), range(50), id);
+        assertNumbers(second, range(50), id);
       }
       assert.equal(await bus.deadLetters.size(), 0);
     },
@@ -158,7 +158,7 @@ export const isolationCases: readonly ConformanceCase[] = [
       await rig.start((bus) => bus.on('mixed', rig.handler(), { id: 'h' }));
       await rig.untilTakenOver('the one that hung', () => rig.callsOf('h', 0).length === 2);
       await rig.settle();
-      assert.deepEqual(numbersOf(rig.calls), [0, ...range(10)]);
+      assertNumbers(rig.calls, [0, ...range(10)]);
     },
   },
 ];

@@ -3,7 +3,7 @@ import { createEvent, type Event } from '../../../../event.js';
 import type { EventBus } from '../../../../event-bus.js';
 import { MemoryInbox } from '../../../../inbox/memory-inbox.js';
 import type { ConformanceCase, Rig } from '../../rig.js';
-import { numbersOf, range } from '../support.js';
+import { assertNumbers, range } from '../support.js';
 
 /** Events that are delivered more than once, to a service with an inbox. */
 export const deliveredTwiceCases: readonly ConformanceCase[] = [
@@ -20,7 +20,7 @@ export const deliveredTwiceCases: readonly ConformanceCase[] = [
       await bus.emitAsync('x', 1);
       await rig.until('another event', () => rig.callsOf('h', 1).length === 1);
       await rig.settle();
-      assert.deepEqual(numbersOf(rig.calls), [0, 1]);
+      assertNumbers(rig.calls, [0, 1]);
     },
   },
   {
@@ -41,7 +41,7 @@ export const deliveredTwiceCases: readonly ConformanceCase[] = [
       await bus.emitAsync('x', 5);
       await rig.until('another event', () => rig.callsOf('h', 5).length === 1);
       await rig.settle();
-      assert.deepEqual(numbersOf(rig.calls), range(6));
+      assertNumbers(rig.calls, range(6));
       assert.equal(await bus.deadLetters.size(), 0);
     },
   },
@@ -56,7 +56,7 @@ export const deliveredTwiceCases: readonly ConformanceCase[] = [
       else await Promise.all(entries.map(({ event }) => backend.publish(event)));
       await rig.until('both events', () => rig.calls.length >= 2);
       await rig.settle();
-      assert.deepEqual(numbersOf(rig.calls), [0, 1]);
+      assertNumbers(rig.calls, [0, 1]);
       assert.equal(await bus.deadLetters.size(), 0);
     },
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { HandlerContext } from '../../../../handlers/handler.js';
 import type { ConformanceCase } from '../../rig.js';
-import { numbersOf, range } from '../support.js';
+import { assertNumbers, range } from '../support.js';
 import { mending } from './mending.js';
 
 export const retryingCases: readonly ConformanceCase[] = [
@@ -74,7 +74,7 @@ export const retryingCases: readonly ConformanceCase[] = [
       const { ids, failed } = await bus.deadLetters.retry({ type: 'y' });
       assert.deepEqual([ids.toSorted(), failed], [shown.ids.toSorted(), []]);
       await rig.until('both retries', async () => (await bus.deadLetters.size()) === 2);
-      assert.deepEqual(numbersOf(rig.calls), [1, 3]);
+      assertNumbers(rig.calls, [1, 3]);
     },
   },
   {

@@ -3,7 +3,7 @@ import { EventBusClosedError } from '../../../../errors.js';
 import type { EventBus } from '../../../../event-bus.js';
 import type { ConformanceCase } from '../../rig.js';
 import { within } from '../../within.js';
-import { distinct, numbersOf, range } from '../support.js';
+import { assertNumbers, distinct, range } from '../support.js';
 
 export const shutdownCases: readonly ConformanceCase[] = [
   {
@@ -52,7 +52,7 @@ export const shutdownCases: readonly ConformanceCase[] = [
         await rig.start(define);
         await rig.until('what the first instance left', () => distinct(rig.calls) >= 200);
       }
-      assert.deepEqual(numbersOf(rig.calls), range(200));
+      assertNumbers(rig.calls, range(200));
     },
   },
   {
@@ -130,7 +130,7 @@ export const shutdownCases: readonly ConformanceCase[] = [
       await rig.start((bus) => bus.on('x', rig.handler(), { id: 'h' }));
       await rig.untilTakenOver('the rest', () => distinct(rig.calls) === 100);
       await rig.settle();
-      assert.deepEqual(numbersOf(rig.calls), range(100));
+      assertNumbers(rig.calls, range(100));
     },
   },
   {
