@@ -14,6 +14,7 @@ import { sideBySide } from '../../clients/side-by-side.js';
 import { headMatcher, headOf, headPlace, isOpen, type LetterHead } from './letter-head.js';
 import { LetterStream } from './letter-stream.js';
 import type { Link } from './link.js';
+import { NextPages } from './next-pages.js';
 import type { Names } from './names.js';
 
 /** Entries that are done with are kept for a look back, up to this many. */
@@ -27,6 +28,7 @@ const AT_ONCE = 32;
  */
 export class JetStreamDeadLetters implements DeadLetterStore {
   readonly #stream: LetterStream;
+  readonly #pages = new NextPages();
 
   /**
    * @param link Connects on first use.
@@ -54,26 +56,35 @@ export class JetStreamDeadLetters implements DeadLetterStore {
   /** @throws {EventConfigurationError} when `limit` is not from 1 to 1000, or `cursor` is not one of ours. */
   async list({ limit, cursor, ...filter }: DeadLetterQuery = {}): Promise<DeadLetterPage> {
     const size = pageLimit(limit);
-    const from = cursor === undefined ? undefined : parseCursor(cursor);
     const matches = deadLetterMatcher(filter);
-    const left = (await this.#heads(filter))
-      .map(headPlace)
-      .filter((place) => from === undefined || compare(place, from) > 0)
-      .sort(compare);
+    let last = cursor === undefined ? undefined : parseCursor(cursor);
+    let ahead = this.#pages.take(cursor, filter);
+    let isFresh = ahead === undefined;
+    ahead ??= await this.#placesBehind(last, filter);
     const atLeast = filter.text ? AT_ONCE : 1;
     const entries: DeadLetter[] = [];
-    let last: DeadLetterPlace | undefined;
     // Bodies are read as far as it takes to fill the page: a text is only found there, and an entry may have changed.
-    while (left.length > 0 && entries.length <= size) {
-      const places = left.splice(0, Math.max(atLeast, size + 1 - entries.length));
+    for (let at = 0; ;) {
+      if (at === ahead.length) {
+        if (isFresh) return { entries };
+        [at, ahead, isFresh] = [0, await this.#placesBehind(last, filter), true];
+        continue;
+      }
+      const places = ahead.slice(at, at + Math.max(atLeast, size + 1 - entries.length));
       const read = await sideBySide(places, AT_ONCE, async ({ id }) => (await this.#stream.read(id)).entry);
       for (const [i, entry] of read.entries()) {
-        if (entry === undefined || !matches(entry)) continue;
-        entries.push(entry);
-        if (entries.length <= size) last = places[i];
+        if (entry !== undefined && matches(entry)) {
+          if (entries.length === size) {
+            const next = cursorAt(last!);
+            this.#pages.keep(next, filter, ahead.slice(at + i));
+            return { entries, cursor: next };
+          }
+          entries.push(entry);
+        }
+        last = places[i];
       }
+      at += places.length;
     }
-    return entries.length > size ? { entries: entries.slice(0, size), cursor: cursorAt(last!) } : { entries };
   }
 
   async size(): Promise<number> {
@@ -120,6 +131,15 @@ export class JetStreamDeadLetters implements DeadLetterStore {
     const marks = all.filter(({ head }) => head === undefined);
     const done = [...closed.slice(0, -MAX_CLOSED), ...marks];
     await sideBySide(done, AT_ONCE, ({ seq }) => this.#stream.erase(seq));
+  }
+
+  /** What comes behind a place, or everything, in order. */
+  async #placesBehind(
+    place: DeadLetterPlace | undefined,
+    filter: DeadLetterFilter,
+  ): Promise<DeadLetterPlace[]> {
+    const places = (await this.#heads(filter)).map(headPlace);
+    return places.filter((each) => place === undefined || compare(each, place) > 0).sort(compare);
   }
 
   /** Heads that a filter finds, as far as heads can tell, all with their facts. */
