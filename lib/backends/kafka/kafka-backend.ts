@@ -149,11 +149,10 @@ export class KafkaBackend implements EventBackend {
       await this.#opening.get();
       await this.#ensureGroup();
       if (this.#closing !== undefined) throw this.#bus.closed();
-      const consumer = this.#consumerFor(dispatch);
-      const mover = new Mover({ ...this.#context(), envelopes: this.#envelopes });
-      this.#consumer = consumer;
-      this.#mover = mover;
-      await Promise.all([consumer.start(), mover.start()]);
+      await this.#begin(
+        this.#consumerFor(dispatch),
+        new Mover({ ...this.#context(), envelopes: this.#envelopes }),
+      );
     } catch (error) {
       this.#subscribed = false;
       throw error;
@@ -231,6 +230,22 @@ export class KafkaBackend implements EventBackend {
     const report = (error: Error) => this.#bus.report(error);
     await establish(this.#client, ensure, where, connectTimeoutMs, this.#stop.signal, report);
     this.#ready = true;
+  }
+
+  /** Both, or neither: what goes on by itself would keep partitions from whoever begins next. */
+  async #begin(consumer: Consumer, mover: Mover): Promise<void> {
+    this.#consumer = consumer;
+    this.#mover = mover;
+    const starting = [consumer.start(), mover.start()];
+    try {
+      await Promise.all(starting);
+    } catch (error) {
+      await Promise.allSettled(starting);
+      await Promise.all([consumer.drain(AbortSignal.abort()), mover.stop()]);
+      consumer.close();
+      this.#consumer = this.#mover = undefined;
+      throw error;
+    }
   }
 
   /** What was opened for publishing alone has no topics of the group yet. */
