@@ -26,7 +26,7 @@ it('a lease that is released while its renewal is under way leaves no timer behi
       () => undefined,
     );
     void kept.keep(over.signal);
-    void over.signal.addEventListener('abort', () => void kept.release());
+    over.signal.addEventListener('abort', () => void kept.release());
   });
   await asked;
   over.abort();
