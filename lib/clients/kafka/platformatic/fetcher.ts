@@ -9,9 +9,12 @@ import { type RecordBatch, recordsOf } from './records.js';
 /** How long a broker waits for records before it answers that there are none. */
 const WAIT_MS = 250;
 const RETRY_MS = 100;
-/** Of one request in all, and of each partition. A single record may be larger. */
+/**
+ * Of one request in all, and of each partition. The larger an answer is, the longer the client package takes for each of its
+ * records. A batch that is larger is read as well, but only as the first of an answer.
+ */
 const MAX_BYTES = 8 * 1024 * 1024;
-const MAX_PARTITION_BYTES = 1024 * 1024;
+const MAX_PARTITION_BYTES = 256 * 1024;
 const READ_COMMITTED = 1;
 
 interface FetchAnswer {
@@ -101,13 +104,14 @@ export class BrokerFetcher implements Fetcher {
 
   /** As long as anything of this broker is wanted. */
   async #loop(leader: number): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+    for (let turn = 0; !this.#stop.signal.aborted; turn++) {
       const wanted = this.target.wanted();
       const positions = wanted.filter((position) => this.#leaderOf(position) === leader);
       if (positions.length < wanted.length) this.wake();
       if (positions.length === 0) return;
       try {
-        const answer = await fetchOnce(this.cluster, leader, positions, this.#waitMs, this.#purpose);
+        const inTurn = beginningAt(turn, positions);
+        const answer = await fetchOnce(this.cluster, leader, inTurn, this.#waitMs, this.#purpose);
         if (this.#stop.signal.aborted) return;
         this.target.answered();
         for (const each of answer) this.#conclude(each);
@@ -132,6 +136,12 @@ export class BrokerFetcher implements Fetcher {
     if (error === 'OFFSET_OUT_OF_RANGE' || error.includes('TOPIC')) this.target.misplaced(position);
     this.wake();
   }
+}
+
+/** A broker fills its answer in the order of the request: each partition is the first in its turn, so that none is left out. */
+function beginningAt(turn: number, positions: readonly Position[]): readonly Position[] {
+  const first = turn % positions.length;
+  return [...positions.slice(first), ...positions.slice(0, first)];
 }
 
 /** What a broker has of a position. */
