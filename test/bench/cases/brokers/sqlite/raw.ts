@@ -2,10 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import Database from 'libsql';
 import type { Payload } from '../payload.js';
 import type { Transport } from '../transport.js';
-import { fileOf, removeFile } from './file.js';
+import { fileOf, POLL_MS, removeFile } from './file.js';
 
 const COUNT = 100;
-const POLL_MS = 5;
 
 function open(file: string): Database.Database {
   const database = new Database(file, { timeout: 10_000 });
