@@ -13,7 +13,7 @@ import { TableClaim } from './table-claim.js';
 
 const RETRY_MS = 200;
 /** Rows in this process at most, unless `concurrency` is higher: half of them are claimed while the others are handled. */
-const MOST_HELD = 1000;
+const MOST_HELD = 2000;
 /** How long a drain waits for the database to take what is known. */
 const FLUSH_MS = 2000;
 
@@ -110,7 +110,8 @@ export class Consumer {
     const { table, owner, leaseMs } = this.context;
     // No database tells when the lease of another process ends.
     const pollMs = Math.min(this.context.pollMs, leaseMs);
-    const room = this.#room;
+    // Never all at once: the database is to work on one half while this process works on the other.
+    const room = Math.min(this.#room, Math.ceil(this.#mostHeld / 2));
     if (room < 1 || this.#stopping) return pollMs;
     try {
       const leasedUntil = performance.now() + leaseMs;
@@ -146,9 +147,9 @@ export class Consumer {
     if (stored || this.#moreToCome) if (this.#roomIsWorthIt) this.#claiming.poke();
   }
 
-  /** Claims stay large: none until half of what may be held is used up. */
+  /** Claims stay large: none until half of what may be held is used up, unless somebody would wait for work meanwhile. */
   get #roomIsWorthIt(): boolean {
-    return this.#room >= (this.context.concurrency + this.#lookahead.size) / 2;
+    return this.#room >= Math.min(this.#mostHeld / 2, this.#lookahead.size + 1);
   }
 
   get #suspects(): Suspects {
@@ -158,7 +159,11 @@ export class Consumer {
   }
 
   get #room(): number {
-    return this.context.concurrency + this.#lookahead.size - this.#leases.size;
+    return this.#mostHeld - this.#leases.size;
+  }
+
+  get #mostHeld(): number {
+    return this.context.concurrency + this.#lookahead.size;
   }
 
   async #drain(signal: AbortSignal): Promise<void> {
