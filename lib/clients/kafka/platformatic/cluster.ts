@@ -44,6 +44,7 @@ export class Cluster {
   readonly #connections = new Map<string, Promise<Connection>>();
   readonly #brokers = new Map<number, BrokerAddress>();
   readonly #topics = new Map<string, TopicInfo>();
+  readonly #troubles = new Map<string, string>();
   #versions: ReadonlyMap<string, { minVersion: number; maxVersion: number }> | undefined;
   #closed = false;
 
@@ -79,9 +80,13 @@ export class Cluster {
     const { brokers, topics } = await answerOf(asked);
     const { reach = (broker) => broker } = this.options;
     for (const { nodeId, host, port } of brokers) this.#brokers.set(nodeId, reach({ host, port }));
-    for (const name of names) this.#topics.delete(name);
+    for (const name of names) {
+      this.#topics.delete(name);
+      this.#troubles.delete(name);
+    }
     for (const { name, topicId, errorCode, partitions } of topics) {
-      if (name === null || nameOf(errorCode) === 'UNKNOWN_TOPIC_OR_PARTITION') continue;
+      if (name === null) continue;
+      if (errorCode !== 0) this.#troubles.set(name, nameOf(errorCode));
       const leaders: number[] = [];
       for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
       if (leaders.length > 0) this.#topics.set(name, { id: topicId, leaders });
@@ -91,6 +96,11 @@ export class Cluster {
   /** What is known of a topic. */
   topic(name: string): TopicInfo | undefined {
     return this.#topics.get(name);
+  }
+
+  /** Why nothing is known of a topic, as brokers said when it was last looked at, such as `TOPIC_AUTHORIZATION_FAILED`. */
+  trouble(name: string): string | undefined {
+    return this.#troubles.get(name);
   }
 
   /** Forgets who leads the partitions of a topic: somebody else may by now. */

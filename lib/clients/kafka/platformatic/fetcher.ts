@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { toError } from '../../../dispatch/failure.js';
 import { pause } from '../../../timer.js';
-import { type Fetcher, type FetchTarget, type KafkaRecord, type Position } from '../client.js';
+import { type Fetcher, type FetchTarget, idOf, type KafkaRecord, type Position } from '../client.js';
 import { answerOf, nameOf } from './answers.js';
 import type { Cluster, Purpose } from './cluster.js';
 import { type RecordBatch, recordsOf } from './records.js';
@@ -16,6 +16,8 @@ const RETRY_MS = 100;
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_PARTITION_BYTES = 256 * 1024;
 const READ_COMMITTED = 1;
+/** There is no such topic. */
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION';
 
 interface FetchAnswer {
   readonly responses: readonly {
@@ -34,6 +36,10 @@ export class BrokerFetcher implements Fetcher {
   readonly #purpose: Purpose = `fetch ${randomUUID()}`;
   readonly #stop = new AbortController();
   readonly #loops = new Map<number, Promise<void>>();
+  /** Of partitions, the ids of the topics that they were last read of: a topic that was made anew has another one. */
+  readonly #topicIds = new Map<string, string>();
+  /** Of topics, what was told about them that keeps them from being read. */
+  readonly #told = new Map<string, string>();
   #running: Promise<void> | undefined;
   #wanted = false;
 
@@ -70,13 +76,12 @@ export class BrokerFetcher implements Fetcher {
       this.#wanted = true;
       return;
     }
+    let lookAgain = false;
     for (const position of wanted) {
       const leader = this.#leaderOf(position);
       if (leader === undefined) {
-        if (this.cluster.topic(position.topic) === undefined) this.target.misplaced(position);
-        this.cluster.forget(position.topic);
-        await pause(RETRY_MS, this.#stop.signal);
-        this.#wanted = true;
+        lookAgain = true;
+        this.#unknown(position);
       } else if (!this.#loops.has(leader)) {
         this.#loops.set(
           leader,
@@ -84,6 +89,24 @@ export class BrokerFetcher implements Fetcher {
         );
       }
     }
+    if (!lookAgain) return;
+    await pause(RETRY_MS, this.#stop.signal);
+    this.#wanted = true;
+  }
+
+  /** A topic that is not there is another thing than one that may not be read, or has no leader for the moment. */
+  #unknown(position: Position): void {
+    const trouble = this.cluster.trouble(position.topic);
+    if (trouble === MISSING) this.target.misplaced(position);
+    else if (trouble !== undefined) this.#refused(position.topic, trouble);
+    this.cluster.forget(position.topic);
+  }
+
+  /** Told once: it is tried again until it works. */
+  #refused(topic: string, error: string): void {
+    if (this.#told.get(topic) === error) return;
+    this.#told.set(topic, error);
+    this.target.failed(new Error(`Kafka does not let topic '${topic}' be read: ${error}`));
   }
 
   /** A request under way keeps others back. */
@@ -106,7 +129,9 @@ export class BrokerFetcher implements Fetcher {
   async #loop(leader: number): Promise<void> {
     for (let turn = 0; !this.#stop.signal.aborted; turn++) {
       const wanted = this.target.wanted();
-      const positions = wanted.filter((position) => this.#leaderOf(position) === leader);
+      const positions = wanted.filter(
+        (position) => this.#leaderOf(position) === leader && this.#isSameTopic(position),
+      );
       if (positions.length < wanted.length) this.wake();
       if (positions.length === 0) return;
       try {
@@ -115,6 +140,7 @@ export class BrokerFetcher implements Fetcher {
         if (this.#stop.signal.aborted) return;
         this.target.answered();
         for (const each of answer) this.#conclude(each);
+        if (answer.some(({ error }) => error !== undefined)) await pause(RETRY_MS, this.#stop.signal);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         for (const { topic } of positions) this.cluster.forget(topic);
@@ -128,13 +154,26 @@ export class BrokerFetcher implements Fetcher {
   #conclude({ position, error, records, next }: FetchedPosition): void {
     const { topic, partition } = position;
     if (error === undefined) {
+      this.#told.delete(topic);
       if (next > position.offset)
         this.target.received({ topic, partition, from: position.offset, records, next });
       return;
     }
+    // Whatever else it is, a look at the topic tells: a broker that has just started may not know it yet.
     this.cluster.forget(topic);
-    if (error === 'OFFSET_OUT_OF_RANGE' || error.includes('TOPIC')) this.target.misplaced(position);
+    if (error === 'OFFSET_OUT_OF_RANGE') this.target.misplaced(position);
+    else if (error.endsWith('AUTHORIZATION_FAILED')) this.#refused(topic, error);
     this.wake();
+  }
+
+  #isSameTopic(position: Position): boolean {
+    const partition = idOf(position);
+    const { id } = this.cluster.topic(position.topic)!;
+    const before = this.#topicIds.get(partition);
+    this.#topicIds.set(partition, id);
+    if (before === undefined || before === id) return true;
+    this.target.misplaced(position);
+    return false;
   }
 }
 
