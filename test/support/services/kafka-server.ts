@@ -40,7 +40,8 @@ export async function startKafka({ proxies = [], config = [] }: KafkaOptions = {
   const { host, run, dir } = await place();
   const data = `${dir}/data`;
   const file = `${dir}/server.properties`;
-  const id = randomBytes(16).toString('base64url');
+  // One that begins with a dash would be taken for an option of the program that formats the folder.
+  const id = `k${randomBytes(16).toString('base64url').slice(1)}`;
   const properties = [...propertiesOf(port, controller, data, proxies), ...config].join('\n');
   const script = [
     `printf '%s\\n' '${properties}' > ${file}`,
