@@ -1,6 +1,6 @@
 import { Consumer, ProduceAcks, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka';
 import type { Payload } from '../payload.js';
-import type { Transport } from '../transport.js';
+import type { Link, Transport } from '../transport.js';
 import { brokersOf, makeTopic, removeTopics } from './topics.js';
 
 const BATCH = 100;
@@ -27,6 +27,17 @@ const consume: Transport['consume'] = async (link, handle) => {
   };
 };
 
+/** Every replica confirms. */
+function producerOf(link: Link, idempotent: boolean) {
+  return new Producer({
+    clientId: 'bench',
+    bootstrapBrokers: brokersOf(link),
+    serializers: stringSerializers,
+    acks: ProduceAcks.ALL,
+    idempotent,
+  });
+}
+
 /**
  * The client of Kafka: a request for each payload, confirmed by all replicas, and a stream that commits what it has read
  * by itself. It is not idempotent, because with several requests under way the client numbers them alike, and Kafka stores
@@ -36,12 +47,7 @@ export const rawKafka: Transport = {
   prepare: makeTopic,
   produce: async (link) => {
     const { namespace: topic } = link;
-    const producer = new Producer({
-      clientId: 'bench',
-      bootstrapBrokers: brokersOf(link),
-      serializers: stringSerializers,
-      acks: ProduceAcks.ALL,
-    });
+    const producer = producerOf(link, false);
     return {
       send: (payload) => producer.send({ messages: [{ topic, value: JSON.stringify(payload) }] }),
       close: () => producer.close(),
@@ -56,13 +62,7 @@ export const rawKafkaStream: Transport = {
   prepare: makeTopic,
   produce: async (link) => {
     const { namespace: topic } = link;
-    const producer = new Producer({
-      clientId: 'bench',
-      bootstrapBrokers: brokersOf(link),
-      serializers: stringSerializers,
-      acks: ProduceAcks.ALL,
-      idempotent: true,
-    });
+    const producer = producerOf(link, true);
     const stream = producer.asStream({
       batchSize: BATCH,
       batchTime: BATCH_MS,
